@@ -1,0 +1,1 @@
+"""Engine of the pruning suite: networks, data, masks, training, statistics, audit, report."""

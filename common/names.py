@@ -1,0 +1,130 @@
+"""Every name the suite knows, and the code behind it as ``module:function``.
+
+This file imports nothing, so that planning can refuse an unknown name without torch. To add a
+model, a data set, a criterion, an initialiser or a procedure, add its function and one line here.
+"""
+
+# fmt: off
+MODELS = {
+    "lenet_300_100": "common.models.lenet:lenet_300_100",
+    "lenet5_caffe": "common.models.lenet:lenet5_caffe",
+    "conv2": "common.models.convnets:conv2",
+    "conv4": "common.models.convnets:conv4",
+    "conv6": "common.models.convnets:conv6",
+    "alexnet_s": "common.models.alexnet:alexnet_s",
+    "alexnet_b": "common.models.alexnet:alexnet_b",
+    "vgg_c": "common.models.vgg:vgg_c",
+    "vgg_d": "common.models.vgg:vgg_d",
+    "vgg_like": "common.models.vgg:vgg_like",
+    "vgg11": "common.models.vgg:vgg11",
+    "vgg16": "common.models.vgg:vgg16",
+    "vgg19": "common.models.vgg:vgg19",
+    "resnet20": "common.models.resnet:resnet20",
+    "resnet32": "common.models.resnet:resnet32",
+    "resnet56": "common.models.resnet:resnet56",
+    "cifar_resnet18": "common.models.resnet:cifar_resnet18",
+    "cifar_resnet34": "common.models.resnet:cifar_resnet34",
+    "cifar_resnet50": "common.models.resnet:cifar_resnet50",
+    "resnet18": "common.models.resnet:resnet18",
+    "resnet34": "common.models.resnet:resnet34",
+    "resnet50": "common.models.resnet:resnet50",
+    "wrn_16_8": "common.models.wrn:wrn_16_8",
+    "wrn_16_10": "common.models.wrn:wrn_16_10",
+    "wrn_22_8": "common.models.wrn:wrn_22_8",
+    "lstm_s": "common.models.recurrent:lstm_s",
+    "lstm_b": "common.models.recurrent:lstm_b",
+    "gru_s": "common.models.recurrent:gru_s",
+    "gru_b": "common.models.recurrent:gru_b",
+}
+MODEL_PREFIXES = ("timm:", "torchvision:")
+
+INITIALISERS = {
+    "default": "common.models.initialise:default",
+    "vs": "common.models.initialise:vs",
+    "vs_x": "common.models.initialise:vs_x",
+    "vs_h": "common.models.initialise:vs_h",
+    "rn": "common.models.initialise:rn",
+    "tn": "common.models.initialise:tn",
+    "xavier_normal": "common.models.initialise:xavier_normal",
+    "kaiming_normal": "common.models.initialise:kaiming_normal",
+}
+
+DATA = {
+    "digits": "common.data.digits:digits",
+    "mnist": "common.data.idx:mnist",
+    "fashion_mnist": "common.data.idx:fashion_mnist",
+    "cifar10": "common.data.cifar:cifar10",
+    "cifar10_batch1": "common.data.cifar:cifar10_batch1",
+    "cifar100": "common.data.cifar:cifar100",
+    "tiny_imagenet": "common.data.folders:tiny_imagenet",
+    "imagenet": "common.data.folders:imagenet",
+}
+
+# Files of each data set below DATA_ROOT -> md5. Data sets without fixed files are not listed:
+# digits comes with scikit-learn, the ImageNets are folders of images.
+FILES = {
+    "mnist": {
+        "MNIST/raw/train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "MNIST/raw/train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+        "MNIST/raw/t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+        "MNIST/raw/t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+    },
+    "fashion_mnist": {
+        "FashionMNIST/raw/train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "FashionMNIST/raw/train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+        "FashionMNIST/raw/t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+        "FashionMNIST/raw/t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+    },
+    "cifar10": {
+        "cifar-10-batches-py/data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "cifar-10-batches-py/data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "cifar-10-batches-py/data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "cifar-10-batches-py/data_batch_4": "634d18415352ddfa80567beed471001a",
+        "cifar-10-batches-py/data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "cifar-10-batches-py/test_batch": "40351d587109b95175f43aff81a1287e",
+    },
+    "cifar10_batch1": {
+        "cifar-10-batches-py/data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "cifar-10-batches-py/test_batch": "40351d587109b95175f43aff81a1287e",
+    },
+    "cifar100": {
+        "cifar-100-python/train": "16019d7e3df5f24257cddd939b257f8d",
+        "cifar-100-python/test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+    },
+}
+
+# Whatever turns a network into masks; `dense` keeps every weight.
+CRITERIA = {
+    "dense": "common.pruning.criteria:dense",
+    "random": "common.pruning.criteria:random",
+    "uniform": "common.pruning.criteria:uniform",
+    "er": "common.pruning.criteria:er",
+    "erk": "common.pruning.criteria:erk",
+    "magnitude": "common.pruning.criteria:magnitude",
+    "snip": "common.pruning.criteria:snip",
+}
+
+ABLATIONS = {
+    "none": "the masks as the criterion gives them",
+    "shuffle": "each layer's mask permuted at random: only the layer densities survive",
+    "redraw": "the weights drawn anew after pruning: only the mask survives",
+    "invert": "the ranking turned round: the lowest scores are kept",
+}
+
+# What `analyse_masks` can measure on a network and its masks, without training.
+MEASURES = {
+    "counts": "common.procedures.measures:counts",
+    "layer_density": "common.procedures.measures:layer_density",
+    "multiplier_identity": "common.procedures.measures:multiplier_identity",
+    "conservation": "common.procedures.measures:conservation",
+    "mask_image": "common.procedures.measures:mask_image",
+    "image_correlation": "common.procedures.measures:image_correlation",
+}
+
+# A procedure is what an arm does: (code, version, whether it trains). A new version makes every
+# stored run of the procedure stale; the canary test fails when results change without one.
+PROCEDURES = {
+    "prune_then_train": ("common.procedures.prune_then_train:run", 1, True),
+    "analyse_masks": ("common.procedures.analyse_masks:run", 1, False),
+}
+# fmt: on

@@ -1,0 +1,147 @@
+"""The settings of an arm: every key an experiment may set, its default and what is allowed.
+
+A setting at its default is left out of the digest, so a new key whose default keeps the old
+behaviour makes no stored run stale. Changing a default changes results under an old digest: bump
+the version of the procedures that read it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from common import names
+from common.errors import unknown
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Density = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Strict(BaseModel):
+    """A block of settings in which an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _known(kind: str, registry: object):
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in registry:  # type: ignore[operator]
+            raise unknown(kind, value, registry)  # type: ignore[arg-type]
+        return value
+
+    return check
+
+
+class Recipe(Strict):
+    """How the network is trained; every length is in optimiser steps."""
+
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    lr: Annotated[float, Field(gt=0)] = 0.1
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    decay_biases: bool = True  # False: weight decay on prunable weights alone
+    batch: Positive = 128
+    steps: Annotated[int, Field(ge=0)] = 1000
+    milestones: list[Positive] = []  # the rate is multiplied by `gamma` after each
+    gamma: Annotated[float, Field(gt=0)] = 0.1
+    evaluations: Positive = 10  # test and validation points, evenly spaced, the last step included
+    augment: Literal["none", "flip_shift", "flip_crop", "some_of_flip_shift"] = "none"
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    @model_validator(mode="after")
+    def _milestones_inside(self) -> Recipe:
+        if self.milestones != sorted(set(self.milestones)):
+            raise ValueError(f"milestones {self.milestones} must increase")
+        if self.milestones and self.steps and self.milestones[-1] >= self.steps:
+            raise ValueError(f"milestones {self.milestones} must lie before steps ({self.steps})")
+        return self
+
+
+class Scoring(Strict):
+    """How a criterion sees the network and the data."""
+
+    batch: Positive = 100  # examples in a scoring batch
+    batches: Positive = 1
+    init: Name | None = None  # an independent draw is scored; None: the weights to be trained
+    init_sd: Annotated[float, Field(gt=0)] = 1.0  # for rn and tn
+    norm_mode: Literal["eval", "train"] = "eval"  # batch norm while scoring
+    reduction: Literal["abs_of_mean", "mean_of_abs"] = "abs_of_mean"
+    biases: Literal["free", "counted"] = "free"  # counted: biases compete, and are pruned
+    allocation: Literal["global", "layerwise"] = "global"
+    ties: Literal["lower_index", "keep"] = "lower_index"
+    rounding: Literal["half_even", "floor"] = "half_even"
+    one_class: Annotated[int, Field(ge=0)] | None = None  # score images of this class alone
+    labels: Literal["training", "true"] = "training"  # true: scored before labels are randomised
+    steps: Positive = 1
+    schedule: Literal["exponential", "linear"] = "exponential"
+    dtype: Literal["float32", "float64"] = "float32"
+
+    _init = field_validator("init")(_known("initialiser", names.INITIALISERS))
+
+
+class Settings(Strict):
+    """Everything that decides the numbers of one arm."""
+
+    procedure: Name
+    model: str
+    width: Annotated[float, Field(gt=0)] = 1.0
+    init: Name = "default"
+    init_sd: Annotated[float, Field(gt=0)] = 1.0  # for rn and tn
+    data: Name
+    subset: Positive | None = None  # training images used, before the holdout; None: all
+    holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of training images for validation
+    labels: Literal["true", "random"] = "true"  # random: training labels drawn uniformly
+    pixels: Literal["standard", "unit"] = "standard"  # unit: raw pixels in [0, 1]
+    criterion: str = "dense"
+    density: Density = 1.0
+    layers_like: str | None = None  # a random mask with the layer densities of this criterion
+    scoring: Scoring = Scoring()
+    ablation: str = "none"
+    recipe: Recipe = Recipe()
+    measures: list[Name] = []  # what `analyse_masks` measures, see names.MEASURES
+
+    _data = field_validator("data")(_known("data set", names.DATA))
+    _init = field_validator("init")(_known("initialiser", names.INITIALISERS))
+    _criterion = field_validator("criterion", "layers_like")(_known("criterion", names.CRITERIA))
+    _ablation = field_validator("ablation")(_known("ablation", names.ABLATIONS))
+    _procedure = field_validator("procedure")(_known("procedure", names.PROCEDURES))
+    _measures = field_validator("measures")(
+        lambda values: [_known("measure", names.MEASURES)(value) for value in values]
+    )
+
+    @field_validator("model")
+    @classmethod
+    def _model(cls, value: str) -> str:
+        if value.startswith(names.MODEL_PREFIXES):
+            return value
+        return _known("model", names.MODELS)(value)  # type: ignore[return-value]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.criterion == "dense" and self.density != 1.0:
+            raise ValueError(f"criterion 'dense' keeps every weight, but density is {self.density}")
+        if self.layers_like and self.criterion != "random":
+            raise ValueError("layers_like goes with criterion 'random' alone")
+        return self
+
+    def explicit(self) -> dict:
+        """Return the settings that differ from their defaults, nested: what the digest is of."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    def flat(self) -> dict[str, object]:
+        """Return every setting with its default, keys dotted (``recipe.lr``), for run tables."""
+        return flatten(self.model_dump(mode="json"))
+
+
+def flatten(nested: dict, prefix: str = "") -> dict[str, object]:
+    """Return `nested` with dotted keys: ``{"recipe": {"lr": .1}}`` -> ``{"recipe.lr": .1}``."""
+    flat: dict[str, object] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
