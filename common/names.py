@@ -22,6 +22,10 @@ MODELS = {
     "resnet20": "common.models.resnet:resnet20",
     "resnet32": "common.models.resnet:resnet32",
     "resnet56": "common.models.resnet:resnet56",
+    "resnet110": "common.models.resnet:resnet110",
+    "resnet20_a": "common.models.resnet:resnet20_a",
+    "resnet32_a": "common.models.resnet:resnet32_a",
+    "resnet56_a": "common.models.resnet:resnet56_a",
     "cifar_resnet18": "common.models.resnet:cifar_resnet18",
     "cifar_resnet34": "common.models.resnet:cifar_resnet34",
     "cifar_resnet50": "common.models.resnet:cifar_resnet50",
@@ -119,6 +123,7 @@ MEASURES = {
     "conservation": "common.procedures.measures:conservation",
     "mask_image": "common.procedures.measures:mask_image",
     "image_correlation": "common.procedures.measures:image_correlation",
+    "class_images": "common.procedures.measures:class_images",
 }
 
 # A procedure is what an arm does: (code, version, whether it trains). A new version makes every
