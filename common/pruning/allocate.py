@@ -1,0 +1,229 @@
+"""From scores to masks: how many weights each layer keeps, and which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.errors import Refused, unknown
+from common.pruning.masks import Masks
+
+Ties = Literal["lower_index", "keep"]
+Count = Callable[[int, float], int]  # (weights, density) -> weights kept
+Unit = tuple[tuple[str, ...], int]  # parameters that compete, and how many they keep together
+
+
+class Degenerate(RuntimeError):
+    """Scores that rank nothing (NaN): a result to be recorded, not a crash."""
+
+
+def half_even(total: int, density: float) -> int:
+    """Return ``total * density`` rounded half to even."""
+    return round(total * density)
+
+
+def floor(total: int, density: float) -> int:
+    """Return ``total * density`` rounded down (naver/force, mil-ad/snip)."""
+    return int(total * density)
+
+
+def of_sparsity(total: int, density: float) -> int:
+    """Return kappa as SNIP's authors compute it: ``round(total * (1. - sparsity))``.
+
+    Their setting is the sparsity, so the density is what is left of 1 in double precision: 1 - .95
+    is .05 + 4e-17, and of 266,610 parameters 13,330.500000000013, hence 13,331, are kept, where
+    266,610 x .05 is exactly 13,330.5, hence 13,330.
+
+    References
+    ----------
+    namhoonlee/snip-public, mask.py.
+    """
+    return round(total * (1.0 - (1.0 - density)))
+
+
+ROUNDINGS: dict[str, Count] = {"half_even": half_even, "floor": floor, "of_sparsity": of_sparsity}
+TIES: tuple[Ties, ...] = ("lower_index", "keep")
+ALLOCATIONS = ("global", "layerwise", "er", "erk")
+
+
+def allocate(
+    scores: Mapping[str, Tensor],
+    density: float,
+    allocation: str | Mapping[str, int] = "global",
+    *,
+    ties: Ties = "lower_index",
+    rounding: str | Count = "half_even",
+    alive: Masks | None = None,
+) -> Masks:
+    """Return the masks that keep the highest `scores`.
+
+    Parameters
+    ----------
+    scores : mapping of parameter name to Tensor
+        Larger = keep. Its order settles ties.
+    density : float
+        Share of the scored weights to keep, in (0, 1].
+    allocation : {"global", "layerwise", "er", "erk"} or mapping of name to int
+        One threshold; the same density in every layer; Erdős-Rényi densities (see
+        :func:`layer_densities`); or the number that each layer keeps, `density` then being unused.
+    ties : {"lower_index", "keep"}
+        Of equal scores at the threshold keep the first in order, so that the count is exact, or
+        keep them all (every score >= the threshold), which may keep more.
+    rounding : {"half_even", "floor", "of_sparsity"} or callable
+        How each unit of allocation (the network or the layer) gets its whole number of weights;
+        a callable maps (weights, density) to it.
+    alive : Masks, optional
+        Only weights kept there compete; the others stay pruned.
+
+    Raises
+    ------
+    Refused
+        If the density, allocation, ties or rounding is not one of the above.
+    Degenerate
+        If a score is NaN.
+
+    Examples
+    --------
+    >>> masks = allocate({"w": torch.tensor([1.0, 0.5, 0.5, 0.25])}, density=0.5)
+    >>> masks["w"].tolist()
+    [True, True, False, False]
+    """
+    if ties not in TIES:
+        raise unknown("treatment of ties", ties, TIES)
+    bad = [name for name, score in scores.items() if score.isnan().any()]
+    if bad:
+        raise Degenerate(f"the scores of {', '.join(bad)} contain NaN")
+    masks: dict[str, Tensor] = {}
+    for names, kept in units(_shapes(scores), density, allocation, rounding):
+        flat = torch.cat([scores[name].detach().flatten() for name in names])
+        if alive is None:
+            chosen = _highest(flat, kept, ties)
+        else:
+            living = torch.cat([alive[name].flatten() for name in names]).to(flat.device)
+            chosen = torch.zeros_like(living)
+            chosen[living] = _highest(flat[living], kept, ties)
+        parts = chosen.split([scores[name].numel() for name in names])
+        masks |= {
+            name: part.view(scores[name].shape).clone()
+            for name, part in zip(names, parts, strict=True)
+        }
+    return Masks({name: masks[name] for name in scores})
+
+
+def units(
+    shapes: Mapping[str, tuple[int, ...]],
+    density: float,
+    allocation: str | Mapping[str, int] = "global",
+    rounding: str | Count = "half_even",
+) -> list[Unit]:
+    """Return the units of allocation: the parameters that compete, and how many they keep.
+
+    The number kept is rounded once per unit: once for the network with ``"global"``, else once
+    per layer, so that layer-wise totals may differ from the global one by half a weight a layer.
+    """
+    check_density(density)
+    if callable(rounding):
+        count = rounding
+    elif rounding in ROUNDINGS:
+        count = ROUNDINGS[rounding]
+    else:
+        raise unknown("rounding", rounding, ROUNDINGS)
+    sizes = {name: int(torch.Size(shape).numel()) for name, shape in shapes.items()}
+    if isinstance(allocation, Mapping):
+        if set(allocation) != set(sizes):
+            raise Refused(
+                f"counts were given for {', '.join(sorted(allocation))}; "
+                f"the scored parameters are {', '.join(sorted(sizes))}"
+            )
+        over = [name for name, size in sizes.items() if not 0 <= allocation[name] <= size]
+        if over:
+            raise Refused(
+                f"{over[0]!r} cannot keep {allocation[over[0]]} of its {sizes[over[0]]} weights"
+            )
+        return [((name,), allocation[name]) for name in sizes]
+    if allocation == "global":
+        return [(tuple(sizes), count(sum(sizes.values()), density))]
+    densities = layer_densities(shapes, density, allocation)
+    return [((name,), count(size, densities[name])) for name, size in sizes.items()]
+
+
+def layer_densities(
+    shapes: Mapping[str, tuple[int, ...]], density: float, allocation: str
+) -> dict[str, float]:
+    """Return the density of each layer, in (0, 1].
+
+    ``"layerwise"``: `density` everywhere. ``"er"``: proportional to (n_out + n_in) / (n_out n_in);
+    ``"erk"``: to the sum of all dimensions over their product. Both are scaled to the overall
+    density; while a layer would exceed 1, the one with the largest share is made dense and the
+    rest is solved again.
+
+    Raises
+    ------
+    Refused
+        If the allocation is unknown, or a parameter has a single dimension (a bias) under ER, ERK.
+
+    References
+    ----------
+    Evci et al. 2020 (arXiv 1911.11134), section 3, and google-research/rigl, sparse_utils.py; for
+    random masks Liu et al. 2022 (arXiv 2202.02643).
+
+    Examples
+    --------
+    >>> shapes = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}
+    >>> [round(d, 4) for d in layer_densities(shapes, 0.1, "erk").values()]
+    [0.0796, 0.2302, 1.0]
+    """
+    if allocation not in ALLOCATIONS[1:]:
+        raise unknown("allocation", allocation, ALLOCATIONS)
+    if allocation == "layerwise":
+        return dict.fromkeys(shapes, density)
+    share, size = {}, {}
+    for name, shape in shapes.items():
+        if len(shape) < 2:
+            raise Refused(f"allocation {allocation!r} has no density for {name!r}: it is a vector")
+        sides = shape if allocation == "erk" else shape[:2]
+        share[name] = sum(sides) / torch.Size(sides).numel()
+        size[name] = torch.Size(shape).numel()
+    dense: set[str] = set()
+    while len(dense) < len(shapes):
+        left = density * sum(size.values()) - sum(size[name] for name in dense)
+        rest = [name for name in shapes if name not in dense]
+        scale = left / sum(share[name] * size[name] for name in rest)
+        largest = max(rest, key=share.__getitem__)
+        if scale * share[largest] <= 1:
+            return {name: 1.0 if name in dense else scale * share[name] for name in shapes}
+        dense.add(largest)
+    return dict.fromkeys(shapes, 1.0)
+
+
+def check_density(density: float) -> None:
+    """Refuse a density outside (0, 1]."""
+    if not 0 < density <= 1:
+        raise Refused(f"density {density} must lie in (0, 1]")
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _highest(scores: Tensor, kept: int, ties: Ties) -> Tensor:
+    """Return which of the flat `scores` are kept, without sorting them all."""
+    kept = min(kept, scores.numel())
+    if kept == 0:
+        return torch.zeros_like(scores, dtype=torch.bool)
+    rank = scores.numel() - kept
+    if scores.device.type == "cpu" and scores.dtype in (torch.float32, torch.float64):
+        # The value that kthvalue finds, five times sooner.
+        threshold = scores.new_tensor(np.partition(scores.numpy(), rank)[rank])
+    else:
+        threshold = torch.kthvalue(scores, rank + 1).values
+    if ties == "keep":
+        return scores >= threshold
+    chosen = scores > threshold
+    tied = (scores == threshold).nonzero().flatten()
+    chosen[tied[: kept - int(chosen.count_nonzero())]] = True
+    return chosen

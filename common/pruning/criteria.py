@@ -1,0 +1,154 @@
+"""The criteria: functions from a network and data to one score per prunable weight.
+
+Each has the signature ``(network, batches, loss, generator, options) -> {name: scores}``, larger =
+keep, and stands in ``common.names.CRITERIA`` under its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from common.errors import Refused
+from common.pruning.criterion import Batch, Loss, Options, Reduction, Scores, criterion
+from common.pruning.network import Network
+
+
+def _draw(network: Network, generator: torch.Generator) -> Scores:
+    """Return scores uniform on [0, 1), drawn on the CPU in the order of the parameters."""
+    return {
+        name: torch.rand(weight.shape, generator=generator, dtype=weight.dtype).to(weight.device)
+        for name, weight in network.dense.items()
+    }
+
+
+def mean_gradients(
+    network: Network,
+    batches: Iterable[Batch],
+    loss: Loss,
+    reduction: Reduction = "abs_of_mean",
+) -> dict[str, Tensor]:
+    """Return dL/dw at the masked weights, averaged over batches by their size.
+
+    One forward and backward pass per batch. ``"mean_of_abs"`` takes absolute values before the
+    average; ``"abs_of_mean"`` returns the signed average, of which the caller takes them.
+
+    Raises
+    ------
+    Refused
+        If there is no batch.
+    """
+    leaves = list(network.weights.values())
+    mean: list[Tensor] = []
+    seen = 0
+    for images, labels in batches:
+        value = loss(network(images), labels.to(network.device))
+        gradients = list(torch.autograd.grad(value, leaves, materialize_grads=True))
+        if reduction == "mean_of_abs":
+            gradients = [gradient.abs() for gradient in gradients]
+        if seen:
+            share = len(labels) / (seen + len(labels))
+            gradients = [torch.lerp(m, g, share) for m, g in zip(mean, gradients, strict=True)]
+        mean = gradients
+        seen += len(labels)
+    if not seen:
+        raise Refused("this criterion scores on data and needs batches=[(images, labels), ...]")
+    return dict(zip(network.weights, mean, strict=True))
+
+
+@criterion()
+def dense(
+    network: Network,
+    batches: Iterable[Batch],
+    loss: Loss,
+    generator: torch.Generator,
+    options: Options,
+) -> Scores:
+    """Return equal scores: at density 1 every weight is kept."""
+    return {name: torch.ones_like(weight) for name, weight in network.dense.items()}
+
+
+@criterion()
+def random(
+    network: Network,
+    batches: Iterable[Batch],
+    loss: Loss,
+    generator: torch.Generator,
+    options: Options,
+) -> Scores:
+    """Return uniform scores, compared globally: every weight is as likely to stay."""
+    return _draw(network, generator)
+
+
+@criterion(allocation="layerwise")
+def uniform(
+    network: Network,
+    batches: Iterable[Batch],
+    loss: Loss,
+    generator: torch.Generator,
+    options: Options,
+) -> Scores:
+    """Return uniform scores, compared within each layer: every layer has the same density."""
+    return _draw(network, generator)
+
+
+@criterion(allocation="er")
+def er(
+    network: Network,
+    batches: Iterable[Batch],
+    loss: Loss,
+    generator: torch.Generator,
+    options: Options,
+) -> Scores:
+    """Return uniform scores for Erdős-Rényi layer densities (Evci et al. 2020)."""
+    return _draw(network, generator)
+
+
+@criterion(allocation="erk")
+def erk(
+    network: Network,
+    batches: Iterable[Batch],
+    loss: Loss,
+    generator: torch.Generator,
+    options: Options,
+) -> Scores:
+    """Return uniform scores for Erdős-Rényi-kernel layer densities (Evci et al. 2020)."""
+    return _draw(network, generator)
+
+
+@criterion()
+def magnitude(
+    network: Network,
+    batches: Iterable[Batch],
+    loss: Loss,
+    generator: torch.Generator,
+    options: Options,
+) -> Scores:
+    """Return |w|, of the weights before masking."""
+    return {name: weight.abs() for name, weight in network.dense.items()}
+
+
+@criterion(authors_code={"biases": "counted"})
+def snip(
+    network: Network,
+    batches: Iterable[Batch],
+    loss: Loss,
+    generator: torch.Generator,
+    options: Options,
+) -> Scores:
+    """Return the connection sensitivity |w dL/dw|, the derivative by a multiplier of w at 1.
+
+    The paper divides by the sum over all weights, which changes no ranking; this does not. Where
+    masks are in force, the gradient is that at the masked weights, times the weight before
+    masking.
+
+    References
+    ----------
+    Lee et al. 2019 (arXiv 1810.02340), equations 5 to 7. The authors' code counts biases, see
+    :func:`common.pruning.prunable` and :func:`common.pruning.allocate.of_sparsity`; both readings
+    score with batch norm in evaluation mode, as the code does.
+    """
+    gradients = mean_gradients(network, batches, loss, options.reduction)
+    return {name: (network.dense[name] * g).abs_() for name, g in gradients.items()}
