@@ -1,0 +1,92 @@
+"""Find masks on the initialised network, then train under them; dense arms train without masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from torch import Tensor, nn
+
+from common.models import initialise_
+from common.procedures.stage import Stage
+from common.pruning import Masks, effective_density, prunable
+from common.store import Row
+from common.training import Recipe, evaluate, load_checkpoint, train
+
+
+def run(
+    settings: SimpleNamespace, replicate: int, checkpoint: Path, device: torch.device
+) -> list[Row]:
+    """Return the run table of one replicate of an arm.
+
+    Parameters
+    ----------
+    settings : namespace
+        The settings of the arm, every default filled in.
+    replicate : int
+    checkpoint : Path
+        Where training goes on from if it was interrupted.
+    device : torch.device
+
+    Returns
+    -------
+    list of Row
+        At step 0 the densities of the mask; at every evaluation point ``train loss`` and the
+        ``error`` (points) and ``loss`` of test and validation images; at the last, ``test
+        best_error``, the lowest test error of all evaluation points, as the SNIP authors' code
+        reports it; ``run diverged`` 1 where the loss stopped being a number.
+    """
+    stage = Stage(settings, replicate, device)
+    model = stage.model()
+    rows: list[Row] = []
+    masks = None
+    if settings.criterion != "dense":
+        saved = load_checkpoint(checkpoint)
+        masks = _ordered(saved.masks, model) if saved else stage.masks(model)
+        if settings.ablation == "redraw":
+            initialise_(model, settings.init, stage.stream("redraw"), sd=settings.init_sd)
+        rows += mask_rows(masks, model, stage.data.in_shape)
+    recipe = Recipe(**vars(settings.recipe))
+    channels_last = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    batches = stage.batcher(
+        stage.training, batch=recipe.batch, augment=recipe.augment, channels_last=channels_last
+    )
+    shown = {"test": stage.data.test}
+    if stage.splits[1] is not None:
+        shown["validation"] = stage.splits[1]
+    history = train(
+        model,
+        batches.batch,
+        recipe,
+        masks=masks,
+        evaluation=lambda net: {
+            name: evaluate(net, stage.evaluation_batches(split, channels_last))
+            for name, split in shown.items()
+        },
+        checkpoint=checkpoint,
+    )
+    rows += [Row(*row) for row in history.rows]
+    last = history.rows[-1][0]
+    if history.diverged:
+        return [*rows, Row(last, "run", "diverged", 1.0)]
+    errors = [row.value for row in rows if (row.split, row.metric) == ("test", "error")]
+    return [*rows, Row(last, "test", "best_error", min(errors))]
+
+
+def _ordered(saved: dict[str, Tensor], model: nn.Module) -> Masks:
+    """Return masks from a checkpoint, which keeps no order, in the order of the parameters."""
+    names = prunable(model, biases="counted")
+    return Masks({name: saved[name] for name in names if name in saved})
+
+
+def mask_rows(masks: Masks, model: nn.Module, in_shape: tuple[int, int, int]) -> list[Row]:
+    """Return the densities of `masks`: in all, per parameter, and of weights on a path."""
+    rows = [Row(0, "mask", "density", masks.density)]
+    effective = effective_density(model, masks, in_shape)
+    if effective is not None:
+        rows.append(Row(0, "mask", "effective_density", effective))
+    return rows + [
+        Row(0, "mask", f"density:{name}", kept / total)
+        for name, (kept, total) in masks.counts().items()
+    ]

@@ -1,0 +1,136 @@
+"""What every procedure starts from: the data, the network and the masks of a replicate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import SimpleNamespace
+
+import torch
+from torch import Tensor, nn
+
+from common import data as datasets
+from common.data import Batcher, Data, Split
+from common.models import build, initialise_, input_shape
+from common.procedures.streams import generator, seed
+from common.pruning import Masks, prune
+
+SCORING = (
+    "norm_mode", "reduction", "biases", "allocation", "ties", "rounding", "steps", "schedule",
+    "dtype",
+)  # fmt: skip
+EVALUATION_BATCH = 1000
+
+Batch = tuple[Tensor, Tensor]
+
+
+@lru_cache(maxsize=2)
+def _fitted(name: str, in_shape: tuple[int, int, int] | None) -> Data:
+    loaded = datasets.load(name)
+    return datasets.enlarge(loaded, in_shape) if in_shape else loaded
+
+
+@dataclass
+class Stage:
+    """Data, network and masks of one run; every draw comes from a named stream of the replicate.
+
+    Attributes
+    ----------
+    settings : namespace
+        The settings of the arm, every default filled in.
+    replicate : int
+    device : torch.device
+    """
+
+    settings: SimpleNamespace
+    replicate: int
+    device: torch.device
+
+    def stream(self, name: str) -> torch.Generator:
+        """Return a fresh generator at the start of the replicate's stream `name`."""
+        return generator(self.replicate, name)
+
+    @cached_property
+    def data(self) -> Data:
+        """The data set, enlarged to the network's input where it is smaller."""
+        return _fitted(self.settings.data, input_shape(self.settings.model))
+
+    @cached_property
+    def splits(self) -> tuple[Split, Split | None]:
+        """Training and validation split with their true labels; validation None if none is held out."""
+        images = self.data.train
+        if self.settings.subset:
+            images = datasets.subset(images, self.settings.subset, self.stream("subset"))
+        if not self.settings.holdout:
+            return images, None
+        kept, held = datasets.holdout(len(images), self.settings.holdout, self.stream("split"))
+        return images.take(kept), images.take(held)
+
+    @cached_property
+    def training(self) -> Split:
+        """The training split with the labels that are trained on."""
+        split = self.splits[0]
+        if self.settings.labels == "random":
+            split = datasets.random_labels(split, self.data.classes, self.stream("labels"))
+        return split
+
+    def model(self, stream: str = "init") -> nn.Module:
+        """Return the network, initialised from `stream`, on the device."""
+        settings = self.settings
+        net = build(
+            settings.model,
+            classes=self.data.classes,
+            in_shape=self.data.in_shape,
+            width=settings.width,
+        )
+        initialise_(net, settings.init, self.stream(stream), sd=settings.init_sd)
+        if any(isinstance(module, nn.Conv2d) for module in net.modules()):
+            net = net.to(memory_format=torch.channels_last)
+        return net.to(self.device)
+
+    def batcher(self, split: Split, **options) -> Batcher:
+        """Return the training batches of `split` on the device."""
+        return Batcher(
+            split, self.data.mean, self.data.sd,
+            order_seed=seed(self.replicate, "order"), augment_seed=seed(self.replicate, "augment"),
+            pixels=self.settings.pixels, device=self.device, **options,
+        )  # fmt: skip
+
+    def evaluation_batches(self, split: Split, channels_last: bool) -> Iterator[Batch]:
+        """Yield all of `split` in order, normalised, on the device."""
+        return datasets.evaluation_batches(
+            split, min(EVALUATION_BATCH, len(split)), mean=self.data.mean, sd=self.data.sd,
+            pixels=self.settings.pixels, channels_last=channels_last, device=self.device,
+        )  # fmt: skip
+
+    def scoring_batches(self, one_class: int | None = None) -> list[Batch]:
+        """Return the batches that a criterion sees: not augmented, from the training split."""
+        scoring = self.settings.scoring
+        split = self.training if scoring.labels == "training" else self.splits[0]
+        chosen = scoring.one_class if one_class is None else one_class
+        if chosen is not None:
+            split = datasets.one_class(split, chosen)
+        batches = datasets.scoring_batches(
+            split, scoring.batch, scoring.batches, self.stream("criterion"), mean=self.data.mean,
+            sd=self.data.sd, pixels=self.settings.pixels, device=self.device,
+        )  # fmt: skip
+        return list(batches)
+
+    def masks(
+        self, model: nn.Module, one_class: int | None = None, scored: str = "scored"
+    ) -> Masks:
+        """Return the masks of the arm for `model`; `scored` names the stream of an independent draw."""
+        settings, scoring = self.settings, self.settings.scoring
+        options = {name: getattr(scoring, name) for name in SCORING}
+        if scoring.init:
+            options["redraw"] = lambda net: initialise_(
+                net, scoring.init, self.stream(scored), sd=scoring.init_sd
+            )
+        if settings.layers_like:
+            options["like"] = settings.layers_like
+        return prune(
+            model, settings.criterion, settings.density,
+            batches=self.scoring_batches(one_class), generator=self.stream("mask"),
+            ablation=settings.ablation, **options,
+        )  # fmt: skip

@@ -1,0 +1,81 @@
+"""How a network is trained: the optimiser, its rate and the length, all in optimiser steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training recipe; fields and defaults are those of the `recipe` of an arm's settings.
+
+    Attributes
+    ----------
+    optimizer : "sgd" or "adam"
+    lr, momentum, nesterov, weight_decay
+        As in `torch.optim`; weight decay is added to the gradient (L2), also for Adam.
+    decay : "all", "no_norm" or "weights"
+        What weight decay acts on: every parameter, all but those of norm layers, or matrices and
+        kernels alone.
+    batch, steps : int
+        Examples a step; number of steps.
+    milestones, gamma : list of int, float
+        The rate is multiplied by `gamma` after each milestone.
+    evaluations : int
+        Points at which the network is evaluated, evenly spaced, the last step included.
+    augment : str
+        A name known to `common.data`.
+    precision : "float32" or "bfloat16"
+        bfloat16 runs forward and backward passes under autocast; parameters stay float32.
+    """
+
+    optimizer: str = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    decay: str = "all"
+    batch: int = 128
+    steps: int = 1000
+    milestones: tuple[int, ...] | list[int] = ()
+    gamma: float = 0.1
+    evaluations: int = 10
+    augment: str = "none"
+    precision: str = "float32"
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the update number `step`, counted from 0."""
+        return self.lr * self.gamma ** sum(step >= milestone for milestone in self.milestones)
+
+    def evaluation_steps(self) -> set[int]:
+        """Return the numbers of finished steps at which to evaluate."""
+        return {
+            round(self.steps * point / self.evaluations) for point in range(1, self.evaluations + 1)
+        }
+
+    def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """Return the fused optimiser of `model`'s parameters."""
+        spared: set[int] = set()
+        if self.decay != "all":
+            norms = (m for m in model.modules() if isinstance(m, NORMS))
+            spared = {id(p) for norm in norms for p in norm.parameters()}
+        if self.decay == "weights":
+            spared |= {id(p) for p in model.parameters() if p.dim() <= 1}
+        groups = [
+            {
+                "params": [p for p in model.parameters() if (id(p) in spared) == free],
+                "weight_decay": 0.0 if free else self.weight_decay,
+            }
+            for free in (False, True)
+        ]
+        groups = [group for group in groups if group["params"]]
+        if self.optimizer == "adam":
+            return torch.optim.Adam(groups, lr=self.lr, fused=True)
+        return torch.optim.SGD(
+            groups, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov, fused=True
+        )
