@@ -64,6 +64,18 @@ DATA = {
     "imagenet": "common.data.folders:imagenet",
 }
 
+# Classes of each data set: a diverged run counts at chance level.
+CLASSES = {
+    "digits": 10,
+    "mnist": 10,
+    "fashion_mnist": 10,
+    "cifar10": 10,
+    "cifar10_batch1": 10,
+    "cifar100": 100,
+    "tiny_imagenet": 200,
+    "imagenet": 1000,
+}
+
 # Files of each data set below DATA_ROOT -> md5. Data sets without fixed files are not listed:
 # digits comes with scikit-learn, the ImageNets are folders of images.
 FILES = {

@@ -42,9 +42,9 @@ class Recipe(Strict):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    decay_biases: bool = True  # False: weight decay on prunable weights alone
+    decay: Literal["all", "no_norm", "weights"] = "all"  # what weight decay acts on
     batch: Positive = 128
-    steps: Annotated[int, Field(ge=0)] = 1000
+    steps: Positive = 1000
     milestones: list[Positive] = []  # the rate is multiplied by `gamma` after each
     gamma: Annotated[float, Field(gt=0)] = 0.1
     evaluations: Positive = 10  # test and validation points, evenly spaced, the last step included
@@ -55,8 +55,14 @@ class Recipe(Strict):
     def _milestones_inside(self) -> Recipe:
         if self.milestones != sorted(set(self.milestones)):
             raise ValueError(f"milestones {self.milestones} must increase")
-        if self.milestones and self.steps and self.milestones[-1] >= self.steps:
+        if self.milestones and self.milestones[-1] >= self.steps:
             raise ValueError(f"milestones {self.milestones} must lie before steps ({self.steps})")
+        return self
+
+    @model_validator(mode="after")
+    def _nesterov_with_momentum(self) -> Recipe:
+        if self.nesterov and self.optimizer == "sgd" and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
         return self
 
 
@@ -70,13 +76,13 @@ class Scoring(Strict):
     norm_mode: Literal["eval", "train"] = "eval"  # batch norm while scoring
     reduction: Literal["abs_of_mean", "mean_of_abs"] = "abs_of_mean"
     biases: Literal["free", "counted"] = "free"  # counted: biases compete, and are pruned
-    allocation: Literal["global", "layerwise"] = "global"
+    allocation: Literal["global", "layerwise", "er", "erk"] | None = None  # None: the criterion's
     ties: Literal["lower_index", "keep"] = "lower_index"
     rounding: Literal["half_even", "floor"] = "half_even"
     one_class: Annotated[int, Field(ge=0)] | None = None  # score images of this class alone
     labels: Literal["training", "true"] = "training"  # true: scored before labels are randomised
-    steps: Positive = 1
-    schedule: Literal["exponential", "linear"] = "exponential"
+    steps: Positive | None = None  # rounds of scoring and pruning; None: the criterion's
+    schedule: Literal["exponential", "linear"] | None = None
     dtype: Literal["float32", "float64"] = "float32"
 
     _init = field_validator("init")(_known("initialiser", names.INITIALISERS))

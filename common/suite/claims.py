@@ -1,0 +1,254 @@
+"""`papers/<name>/claims.yaml`: the sentences a paper is held to, and how each one is judged.
+
+A claim is a leaf (one estimand, one boundary) or is made of parts. `monotone` and `ranking` over
+an ordered list of arms are short for parts: `Claim.children` spells them out, so that planning and
+audit deal with leaves and parts alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from common.errors import Refused
+from common.suite import yaml
+from common.suite.claim_blocks import (
+    COMPOSITE,
+    READ_BY,
+    SAMPLED,
+    Cell,
+    Contrast,
+    Control,
+    Estimand,
+    Floor,
+    Kind,
+    Power,
+    Published,
+    Success,
+)
+from common.suite.claim_checks import check_claims, check_shape, find
+from common.suite.expand import digest
+from common.suite.selectors import Arms, Ref, matching
+from common.suite.settings import Strict
+
+__all__ = ["Claim", "check_claims", "find", "load_claims"]
+
+ID = re.compile(r"[A-Z][A-Z0-9]*-[0-9]{2,}")
+Reading = Literal["paper", "authors_code"]
+OWN = {"id", "part", "kind", "each", "parts", "proxy_parts", "published"}  # never inherited
+
+
+class Claim(Strict):
+    """A claim, or a part of one with what it inherits filled in; see design.md section 6."""
+
+    id: str
+    part: str | None = None
+    says: str
+    where: str
+    kind: Kind
+    each: Kind | None = None  # the kind of parts that state none
+    direction: Literal["rising", "falling", "at_least", "at_most"] | None = None
+    tolerance: float | None = None  # of a step of `monotone`, against its direction
+    around: float | None = None  # centre of `equivalent` and `exact`
+    success: Success | None = None
+    supported_beyond: float | None = None
+    contradicted_beyond: float | None = None
+    unit: str | None = None
+    reading: Reading = "paper"
+    estimand: Estimand | None = None
+    other: dict[str, Any] | None = None  # what the other reading changes in the estimand
+    control: Control | None = None
+    power: Power | None = None
+    limits: str | None = None
+    published: Published | None = None
+    published_value: Cell | None = None
+    parts: dict[str, dict[str, Any]] | None = None
+    proxy_parts: list[str] | None = None  # the parts judged where the others do not run
+    reason: str | None = None
+
+    @cached_property
+    def children(self) -> dict[str, Claim]:
+        """The parts as claims, in order; empty for a leaf."""
+        if self.kind not in COMPOSITE:
+            return {}
+        steps = _steps(self) if self.estimand and self.estimand.along else {}
+        return {
+            name: self._child(name, body) for name, body in {**steps, **(self.parts or {})}.items()
+        }
+
+    def _child(self, name: str, body: Mapping[str, Any]) -> Claim:
+        default = self.each or ("greater" if self.kind in ("ranking", "crossover") else None)
+        if not isinstance(body, Mapping) or not (kind := body.get("kind", default)):
+            raise Refused(f"part {name}: the key 'kind' is missing (or `each:` beside `parts:`)")
+        given = self.model_dump(exclude_unset=True)
+        kept = {
+            key: value
+            for key, value in given.items()
+            if key not in OWN
+            and (key not in READ_BY or kind in (*READ_BY[key], "all_of", "any_of"))
+        }
+        if "along" in kept.get("estimand", {}) and self.kind in ("monotone", "ranking"):
+            kept["estimand"] = {
+                k: v for k, v in kept["estimand"].items() if k not in ("along", "compare")
+            }
+        path = f"{self.part}/{name}" if self.part else name
+        own = {"id": self.id, "part": path, "kind": kind}
+        return yaml.parse(Claim, {**laid_over(kept, body), **own}, f"part {name}")
+
+    @cached_property
+    def version(self) -> str:
+        """A digest of what is written, so that the log shows when a claim was changed."""
+        return digest(self.model_dump(mode="json", exclude_unset=True))
+
+    @cached_property
+    def leaves(self) -> list[Claim]:
+        """Every leaf below the claim, itself if it is one."""
+        return [leaf for child in self.children.values() for leaf in child.leaves] or [self]
+
+    @property
+    def other_estimand(self) -> Estimand | None:
+        """The estimand under the other reading, None where the readings agree."""
+        if self.other is None or self.estimand is None:
+            return None
+        merged = laid_over(self.estimand.model_dump(exclude_unset=True), self.other)
+        return yaml.parse(Estimand, merged, f"{self.id}: other")
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether replicates decide: the claim, or a leaf of it, is neither `exact` nor `none`."""
+        return any(leaf.kind in SAMPLED and leaf.estimand is not None for leaf in self.leaves)
+
+    @property
+    def boundaries(self) -> tuple[float, float]:
+        """Beyond the first the claim is supported, beyond the second contradicted (leaves only)."""
+        assert self.supported_beyond is not None
+        if self.contradicted_beyond is not None:
+            return self.supported_beyond, self.contradicted_beyond
+        neutral = 1.0 if self.estimand and self.estimand.is_ratio else 0.0
+        return self.supported_beyond, neutral if self.kind == "greater" else self.supported_beyond
+
+    @property
+    def centre(self) -> float:
+        """What `equivalent` and `exact` compare with: 0, or 1 for ratios, unless `around` says."""
+        ratio = self.estimand is not None and self.estimand.is_ratio
+        return self.around if self.around is not None else float(ratio)
+
+    def control_refs(self) -> list[Ref]:
+        """Return the arms that the control itself names; what it leaves open is the estimand's."""
+        refs = []
+        for item in (*self.control.floor, *self.control.contrast) if self.control else ():
+            if not isinstance(item, str):
+                minus = [item.minus] if isinstance(item, Contrast) else []
+                refs += [self.control_ref(item, selector) for selector in [item.of, *minus]]
+        return refs
+
+    def control_ref(self, item: Floor | Contrast, selector: dict[str, Any]) -> Ref:
+        """Return the reference to the arm `selector` of a floor or a contrast."""
+        first = self.estimand.refs()[0] if self.estimand else Ref("", "", "last", {})
+        return Ref(
+            item.experiment or first.experiment,
+            item.metric or first.metric,
+            item.step or first.step,
+            selector,
+        )
+
+    def needs(self, arms: Mapping[str, Arms], claims: Mapping[str, Claim]) -> set[tuple[str, str]]:
+        """Return the (experiment, arm) pairs that judging the claim and its controls reads.
+
+        Parameters
+        ----------
+        arms : mapping
+            Experiment -> arm -> flat settings, at the scale asked for.
+        claims : mapping
+            The paper's claims, for controls that name another one.
+        """
+        needed = set()
+        for leaf in self.leaves:
+            refs = (leaf.estimand.refs() if leaf.estimand else []) + leaf.control_refs()
+            other = leaf.other_estimand
+            for ref in refs + (other.refs() if other else []):
+                found = matching(ref.selector, arms.get(ref.experiment, {}))
+                needed |= {(ref.experiment, run) for run in found}
+            for name in leaf.named_contrasts():
+                needed |= find(name, claims, self.id).needs(arms, claims)
+        return needed
+
+    def named_contrasts(self) -> list[str]:
+        """Return the claims, as ``ID`` or ``ID/part``, that serve as contrasts."""
+        items = self.control.contrast if self.control else []
+        return [item for item in items if isinstance(item, str)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Claim:
+        check_shape(self)
+        return self
+
+
+def laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `top` laid over it, mapping by mapping."""
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = laid_over(below or {}, value) if both else value
+    return merged
+
+
+def _steps(claim: Claim) -> dict[str, dict[str, Any]]:
+    """Return the parts that `along` stands for: each point compared with the one before it."""
+    estimand = claim.estimand
+    assert estimand is not None and estimand.along is not None
+    of, gap, along = estimand.of or {}, estimand.minus, estimand.along
+    versus = "over" if estimand.compare == "ratio" else "minus"
+    parts = {}
+    for index, (before, after) in enumerate(itertools.pairwise(along), 1):
+        high, low = (before, after) if claim.kind == "ranking" else (after, before)
+        if gap is None:
+            body: dict[str, Any] = {"estimand": {"of": {**of, **high}, versus: {**of, **low}}}
+        else:
+            signed = [(of, high, 1), (gap, high, -1), (of, low, -1), (gap, low, 1)]
+            terms = [{"of": {**arm, **point}, "times": sign} for arm, point, sign in signed]
+            body = {"estimand": {"of": None, "minus": None, "terms": terms}}
+        if claim.kind == "monotone":
+            body |= _step_boundary(claim, versus == "over")
+        effect = claim.power.effect if claim.power else None
+        if isinstance(effect, list):
+            body["power"] = {"effect": effect[index - 1]}
+        parts[f"step_{index}"] = body
+    return parts
+
+
+def _step_boundary(claim: Claim, ratio: bool) -> dict[str, Any]:
+    tolerance = claim.tolerance if claim.tolerance is not None else float(ratio)
+    if claim.direction == "falling":
+        return {"kind": "at_most", "supported_beyond": tolerance}
+    return {"kind": "at_least", "supported_beyond": 1 / tolerance if ratio else -tolerance}
+
+
+def load_claims(path: str | Path) -> dict[str, Claim]:
+    """Return the claims in the file at `path`, by id.
+
+    Raises
+    ------
+    Refused
+        If the file is missing or holds an id, key or value that is not allowed.
+    """
+    path = Path(path)
+    shown = f"papers/{path.parent.name}/{path.name}" if path.parent.name else path.name
+    claims = {}
+    for key, body in yaml.read(path, shown).items():
+        if not isinstance(key, str) or not ID.fullmatch(key):
+            raise Refused(
+                f"{shown}: the id {key!r} must be like SNIP-05: capitals, a hyphen, digits"
+            )
+        if not isinstance(body, dict):
+            raise Refused(f"{shown}: {key}: must be a mapping of keys to values")
+        yaml.check_keys(body, set(Claim.model_fields) - {"id", "part"}, f"{shown}: {key}")
+        claims[key] = yaml.parse(Claim, {**body, "id": key}, f"{shown}: {key}")
+    return claims
