@@ -1,0 +1,75 @@
+"""Positive controls: what the same runs must show before they may decide a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from common.audit.kinds import SUPPORTED
+from common.audit.runs import NotTested, Runs
+from common.audit.statistics import ALPHA, Mean
+from common.suite.claim_blocks import Contrast, Floor
+from common.suite.claims import Claim, find
+
+
+def check_control(
+    claim: Claim, runs: Runs, claims: Mapping[str, Claim], verdict_of: Callable[[Claim], str]
+) -> tuple[bool, str | None]:
+    """Return whether the controls of a leaf hold, and what they showed; None where it has none.
+
+    A floor compares the arm's mean; a contrast needs its 90 % interval wholly above the number
+    stated; a contrast that names a claim needs that claim supported. Controls whose runs are
+    missing do not hold.
+
+    Parameters
+    ----------
+    verdict_of : callable
+        The verdict of another claim on the same runs.
+    """
+    if claim.control is None:
+        return True, None
+    found = [_floor(claim, floor, runs) for floor in claim.control.floor]
+    for contrast in claim.control.contrast:
+        if isinstance(contrast, str):
+            verdict = verdict_of(find(contrast, claims, claim.id))
+            passed = verdict == SUPPORTED
+            shown = f"{contrast} {verdict.replace('_', ' ')}"
+            found.append((passed, shown if passed else f"{shown}, supported wanted"))
+        else:
+            found.append(_contrast(claim, contrast, runs))
+    if not found:
+        return True, None
+    failed = [shown for passed, shown in found if not passed]
+    state = f"failed: {'; '.join(failed)}" if failed else "passed: "
+    return not failed, state if failed else state + "; ".join(shown for _, shown in found)
+
+
+def _floor(claim: Claim, floor: Floor, runs: Runs) -> tuple[bool, str]:
+    ref = claim.control_ref(floor, floor.of)
+    try:
+        (values,), _ = runs.collect([ref])
+    except NotTested as missing:
+        return False, f"floor: {missing}"
+    mean = float(values.mean())
+    run = runs.resolve(ref)[0]
+    if floor.at_most is not None:
+        return (
+            mean <= floor.at_most,
+            f"{run} {ref.metric} {mean:.3g}, at most {floor.at_most:g} wanted",
+        )
+    assert floor.at_least is not None
+    return (
+        mean >= floor.at_least,
+        f"{run} {ref.metric} {mean:.3g}, at least {floor.at_least:g} wanted",
+    )
+
+
+def _contrast(claim: Claim, contrast: Contrast, runs: Runs) -> tuple[bool, str]:
+    refs = [claim.control_ref(contrast, selector) for selector in (contrast.of, contrast.minus)]
+    try:
+        (of, minus), _ = runs.collect(refs)
+    except NotTested as missing:
+        return False, f"contrast: {missing}"
+    evidence = Mean(of - minus)
+    shown = " minus ".join(runs.resolve(ref)[0] for ref in refs)
+    text = f"{shown} {float(evidence.estimate):.3g}, surely more than {contrast.greater:g} wanted"
+    return bool(evidence.above(contrast.greater) <= ALPHA), text

@@ -1,0 +1,108 @@
+"""Reading what the audit of a paper is made of, and writing its four files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from common import files
+from common.audit.audit import audit
+from common.audit.log import compare_with_log
+from common.audit.submitted import read_table
+from common.audit.tables import to_csv, to_json, to_latex, to_markdown
+from common.errors import Refused
+from common.suite import yaml
+from common.suite.claims import load_claims
+
+
+def audit_files(
+    paper: str,
+    runs: str | Path,
+    plan: str | Path | None = None,
+    claims: str | Path | None = None,
+    published: str | Path | None = None,
+    scale: str | None = None,
+) -> dict[str, str]:
+    """Return the audit of `paper` as the texts of its files, by suffix: json, csv, md, tex.
+
+    Parameters
+    ----------
+    paper : str
+        The paper's name; its claims.yaml and published.csv are used unless others are given.
+    runs : path
+        The run table.
+    plan : path, optional
+        The paper's plan.json, which has claims.log beside it. Without one `runs` is someone's own
+        table and the evidence is `submitted`.
+    scale : str, optional
+        What the plan must have been made for.
+
+    Raises
+    ------
+    Refused
+        If a file is missing or wrong, or the plan is another paper's or scale's.
+    """
+    yaml.check_name(paper, "paper", "--paper")
+    folder = files.PAPERS / paper
+    claimed = load_claims(claims or folder / "claims.yaml")
+    numbers = _read_published(published, folder / "published.csv")
+    content = None if plan is None else _read_plan(plan, paper, scale)
+    table = read_table(runs) if plan is None else _read_runs(runs)
+    evidence = "submitted" if plan is None else "measured"
+    if plan is None and "paper" in table:
+        table = table[table["paper"] == paper]
+        if table.empty:
+            raise Refused(f"{Path(runs).name}: no row has paper {paper!r}")
+    rows = audit(table, claimed, content, numbers, evidence)
+    log = compare_with_log(claimed, Path(plan).with_name("claims.log")) if plan else None
+    named = content["scale"] if content else scale
+    return {
+        "json": to_json(paper, named, rows, log),
+        "csv": to_csv(rows),
+        "md": to_markdown(paper, named, rows, log),
+        "tex": to_latex(rows),
+    }
+
+
+def write_audit(folder: str | Path, texts: Mapping[str, str]) -> None:
+    """Write ``audit.<suffix>`` for every text, each whole or not at all."""
+    for suffix, text in texts.items():
+        files.write_whole(Path(folder) / f"audit.{suffix}", text)
+
+
+def _read_runs(path: str | Path) -> pd.DataFrame:
+    # Values of a degenerate measurement may be NaN; names are text, whatever they look like.
+    return read_table(path, finite=False)
+
+
+def _read_plan(path: str | Path, paper: str, scale: str | None) -> dict[str, Any]:
+    path = Path(path)
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Refused(f"{path}: there is no such file") from None
+    except ValueError as error:
+        raise Refused(f"{path}: not JSON ({error})") from None
+    if not isinstance(plan, dict) or not {"paper", "scale", "experiments"} <= set(plan):
+        raise Refused(f"{path}: a plan has the keys paper, scale and experiments")
+    for key, wanted in (("paper", paper), ("scale", scale)):
+        if wanted is not None and plan[key] != wanted:
+            raise Refused(f"{path}: the plan's {key} is {plan[key]!r}, not {wanted!r}")
+    return plan
+
+
+def _read_published(given: str | Path | None, default: Path) -> pd.DataFrame | None:
+    path = Path(given) if given else default
+    if not path.exists():
+        if given:
+            raise Refused(f"{path}: there is no such file")
+        return None
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for origin in table.get("origin", []):
+        if origin != "recalled" and not origin.startswith("found:"):
+            raise Refused(f"{path}: origin {origin!r} must be 'recalled' or 'found:<where>'")
+    return table
