@@ -1,0 +1,31 @@
+"""Set a fresh run beside the record: ``python -m common.compare --scale cpu``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from common.errors import Refused
+from common.files import RESULTS, write_whole
+from common.report.comparison import compare, shown
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0 if all agrees, 1 if not, 2 if refused."""
+    parser = argparse.ArgumentParser(prog="python -m common.compare", description=__doc__)
+    parser.add_argument("--scale", default="smoke")
+    options = parser.parse_args(argv)
+    fresh, record = RESULTS / options.scale, RESULTS / "record" / options.scale
+    try:
+        verdicts, numbers = compare(fresh, record)
+    except Refused as refusal:
+        print(f"error: {refusal}", file=sys.stderr)
+        return 2
+    write_whole(fresh / "compare.csv", numbers.to_csv(index=False, float_format="%.6g"))
+    print(shown(verdicts, numbers))
+    return 0 if verdicts.empty and numbers["agrees"].all() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
