@@ -16,7 +16,7 @@ environment: .venv/.made  ## make .venv from requirements.lock
 
 .venv/.made: requirements.lock
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
-	$(BIN)/uv pip sync --quiet requirements.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode requirements.lock
 	touch $@
 
 plan: environment  ## what would run at SCALE, how long it takes here, what it can decide
@@ -47,10 +47,10 @@ new-paper: environment  ## copy papers/_template: NAME=my_paper
 	@$(BIN)/python -m common.new_paper "$(NAME)"
 
 test: environment  ## the default tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: environment  ## every test, the slow ones too
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
 lint: environment  ## ruff, mypy, snakefmt, snakemake --lint
 	$(BIN)/ruff check .

@@ -30,7 +30,9 @@ def unknown(kind: str, given: object, allowed: Iterable[str], where: str = "") -
     "unknown model 'lenet5', did you mean 'lenet5_caffe'? Known: lenet5_caffe, vgg16"
     """
     names = sorted(map(str, allowed))
-    near = difflib.get_close_matches(str(given), names, n=2, cutoff=0.5)
+    # What begins alike is nearer than what merely shares letters: lenet5 means lenet5_caffe.
+    alike = [name for name in names if name.startswith(str(given)) and str(given)]
+    near = (alike or difflib.get_close_matches(str(given), names, n=2, cutoff=0.5))[:2]
     hint = f", did you mean {' or '.join(map(repr, near))}?" if near else "."
     prefix = f"{where}: " if where else ""
     return Refused(f"{prefix}unknown {kind} {str(given)!r}{hint} Known: {', '.join(names)}")

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     die_with(options.parent)
     try:
-        runs = json.loads(options.spec.read_text())["runs"]
+        runs = read_spec(options.spec)
         failed = 0 if options.no_train else do(runs, options)
         if options.out and not failed:
             collect(runs, [options.store, *options.reuse], options.out)
@@ -45,15 +45,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def do(runs: list[dict], options: argparse.Namespace) -> int:
-    """Do those of `runs` that no store holds; return how many failed.
+def read_spec(path: Path) -> list[dict]:
+    """Return the runs of the spec at `path`.
 
-    A run that another process is doing is left for last, then waited for.
+    Raises
+    ------
+    Refused
+        If there is no such file or it is no spec.
     """
+    try:
+        runs = json.loads(path.read_text())["runs"]
+        if not all("digest" in run for run in runs):
+            raise ValueError("a run has no digest")
+    except FileNotFoundError:
+        raise Refused(f"{path}: no such file; it is written when Snakemake starts") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"{path}: not a spec of results/<scale>/specs/ ({error!r})") from None
+    return runs
+
+
+def do(runs: list[dict], options: argparse.Namespace) -> int:
+    """Do those of `runs` that no store holds; return how many failed."""
     places = [options.store, *options.reuse]
     waiting = [run for run in runs if not stores.find(run["digest"], places)]
-    if not waiting:
-        return 0
+    failed = _work_off(waiting, options) if waiting else 0
+    for run in runs:
+        if stores.find(run["digest"], [options.store]):
+            stores.tidy(options.store, run["digest"])
+    return failed
+
+
+def _work_off(waiting: list[dict], options: argparse.Namespace) -> int:
+    """Do the runs that are `waiting`, those that another process is doing last; count failures."""
     # Imported late: a block whose runs are all stored never loads torch.
     from common.procedures import execute, prepare
 
@@ -62,31 +85,29 @@ def do(runs: list[dict], options: argparse.Namespace) -> int:
     while waiting:
         busy = []
         for run in waiting:
-            path = stores.table_path(options.store, run["digest"])
-            with stores.lock(path.with_suffix(".lock"), wait=wait) as held:
+            with stores.lock(stores.lock_path(options.store, run["digest"]), wait=wait) as held:
                 if not held:
                     busy.append(run)
-                elif not path.exists():
-                    failed += not _do_one(run, path, device, execute, options.store)
-            if held:
-                path.with_suffix(".lock").unlink(missing_ok=True)
+                elif not stores.find(run["digest"], [options.store]):
+                    failed += not _do_one(run, device, execute, options.store)
         waiting, wait = busy, True
     return failed
 
 
-def _do_one(run: dict, path: Path, device, execute, store: Path) -> bool:
+def _do_one(run: dict, device, execute, store: Path) -> bool:
     start = time.monotonic()
     try:
-        rows, about = execute(run, path.with_suffix(".ckpt"), device)
-    except Refused:
-        raise
+        rows, about = execute(run, stores.checkpoint_path(store, run["digest"]), device)
+    except Refused as refusal:
+        print(f"error: run {run['digest']}: {refusal}", file=sys.stderr)
+        return False
     except Exception:
         print(f"run {run['digest']} failed:", file=sys.stderr)
         traceback.print_exc()
         return False
     about["seconds"] = round(time.monotonic() - start, 3)
     stores.write_run(store, run["digest"], rows, about)
-    path.with_suffix(".ckpt").unlink(missing_ok=True)
+    stores.tidy(store, run["digest"])
     print(f"run {run['digest']} done in {about['seconds']:.1f} s", file=sys.stderr, flush=True)
     return True
 

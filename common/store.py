@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from common.files import write_json, write_whole
+from common.files import temporary, write_json, write_whole
 
 COLUMNS = ("step", "split", "metric", "value")
 
@@ -61,10 +61,32 @@ def read_run(path: Path) -> list[list[str]]:
         If the header is not that of a stored table.
     """
     with open(path, newline="") as file:
-        header, *rows = csv.reader(file)
-    if tuple(header) != COLUMNS:
-        raise ValueError(f"{path.name}: columns {header}, expected {list(COLUMNS)}")
-    return rows
+        rows = csv.reader(file)
+        header = next(rows, [])
+        if tuple(header) != COLUMNS:
+            raise ValueError(f"{path.name}: columns {header}, expected {list(COLUMNS)}")
+        return list(rows)
+
+
+def checkpoint_path(store: str | Path, digest: str) -> Path:
+    """Return where the run `digest` keeps its checkpoint until it is finished."""
+    return table_path(store, digest).with_suffix(".ckpt")
+
+
+def lock_path(store: str | Path, digest: str) -> Path:
+    """Return the lock file of the run `digest`."""
+    return table_path(store, digest).with_suffix(".lock")
+
+
+def tidy(store: str | Path, digest: str) -> None:
+    """Remove what the finished run `digest` no longer needs, a kill's leavings included.
+
+    Only for a run whose table is stored: whoever takes its lock then finds nothing to do.
+    """
+    checkpoint = checkpoint_path(store, digest)
+    for path in (checkpoint, temporary(checkpoint), lock_path(store, digest)):
+        if path.exists():  # asked first: a store that is only read may lie on a read-only disk
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

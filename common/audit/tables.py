@@ -82,6 +82,7 @@ def to_markdown(
     lines = [
         f"# Audit of {markdown_cell(paper)}"
         + (f" at scale {markdown_cell(scale)}" if scale else "")
+        + (" on submitted runs" if any(row["evidence"] == "submitted" for row in rows) else "")
     ]
     lines += ["", _counts(rows), ""]
     if claims_log:

@@ -1,14 +1,6 @@
 """Speed as ratios within one process: the engine beside plain code that does the same."""
 
 from common.benchmarks.measure import Result, paired, to_csv
-from common.benchmarks.training import (
-    lenet_training,
-    matrix_share,
-    resnet_training,
-    snip_scoring,
-    start_up,
-)
-
-BENCHMARKS = (lenet_training, matrix_share, resnet_training, snip_scoring, start_up)
+from common.benchmarks.training import BENCHMARKS
 
 __all__ = ["BENCHMARKS", "Result", "paired", "to_csv"]

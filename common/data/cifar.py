@@ -91,7 +91,7 @@ class _Reader(pickle.Unpickler):
 
     # Under NumPy's new name and the one in files written before NumPy 2.
     _reconstruct = np.empty(0).__reduce__()[0]  # type: ignore[index]
-    _allowed = {  # noqa: RUF012
+    _allowed = {
         ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
         ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
         ("numpy", "ndarray"): np.ndarray,

@@ -6,6 +6,7 @@ Each takes the stage of a run and returns rows of (split, metric, value).
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +101,7 @@ def conservation(stage: Stage) -> Found:
     return [("score", "conservation_spread", float((sums.max() - sums.min()) / sums.abs().mean()))]
 
 
-def first_layer_image(masks: dict[str, Tensor], model: nn.Module) -> Tensor:
+def first_layer_image(masks: Mapping[str, Tensor], model: nn.Module) -> Tensor:
     """Return the share of kept weights of each input pixel of a fully connected first layer.
 
     Returns

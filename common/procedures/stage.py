@@ -58,7 +58,7 @@ class Stage:
 
     @cached_property
     def splits(self) -> tuple[Split, Split | None]:
-        """Training and validation split with their true labels; validation None if none is held out."""
+        """Training and validation split with true labels; None if nothing is held out."""
         images = self.data.train
         if self.settings.subset:
             images = datasets.subset(images, self.settings.subset, self.stream("subset"))
@@ -120,7 +120,7 @@ class Stage:
     def masks(
         self, model: nn.Module, one_class: int | None = None, scored: str = "scored"
     ) -> Masks:
-        """Return the masks of the arm for `model`; `scored` names the stream of an independent draw."""
+        """Return the masks of the arm for `model`; `scored`: the stream of an independent draw."""
         settings, scoring = self.settings, self.settings.scoring
         options = {name: getattr(scoring, name) for name in SCORING}
         if scoring.init:

@@ -73,7 +73,11 @@ def data_behind(series: Mapping[str, Sequence[Point]]) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     for label, members in series.items():
         for point in members:
-            base = {"run": point.run, "series": label, "x": setting(point.x) if point.x else None}
+            base = {
+                "run": point.run,
+                "series": label,
+                "x": setting(point.x) if point.x is not None else None,
+            }
             for replicate, value in point.values.items():
                 rows.append(base | {"kind": "replicate", "replicate": replicate, "value": value})
             m = point.measured

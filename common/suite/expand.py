@@ -140,8 +140,10 @@ def _arms(
         for source, layer in layers:
             merged.update(layer)
             sources.update(dict.fromkeys(layer, source))
+        here = f"{where}: arm {arm}"
+        yaml.parse(Settings, _nest(merged, here), here)  # what has no effect must be right too
         merged = _relevant(merged)
-        settings = yaml.parse(Settings, _nest(merged), f"{where}: arm {arm}")
+        settings = yaml.parse(Settings, _nest(merged, here), here)
         yield (
             arm,
             settings,
@@ -172,6 +174,9 @@ def _product(entry: dict, where: str) -> list[dict[str, Any]]:
         value if isinstance(value, list) and key.split(".")[-1] not in LISTS else [value]
         for key, value in flat.items()
     ]
+    for key, values in zip(flat, choices, strict=True):
+        if not values:
+            raise Refused(f"{where}: arms: {key} is an empty list, which makes no arm")
     return [dict(zip(flat, values, strict=True)) for values in itertools.product(*choices)]
 
 
@@ -193,12 +198,14 @@ def _name(flat: dict[str, Any], varied: list[str]) -> str:
     return "_".join(parts) or re.sub(r"[^a-z0-9]+", "_", str(flat.get("criterion", "arm")))
 
 
-def _nest(flat: dict[str, Any]) -> dict[str, Any]:
+def _nest(flat: dict[str, Any], where: str) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for key, value in flat.items():
         place = nested
         *path, last = key.split(".")
         for step in path:
             place = place.setdefault(step, {})
+            if not isinstance(place, dict):
+                raise Refused(f"{where}: {step} must be a mapping of keys to values, not {place!r}")
         place[last] = value
     return nested

@@ -39,7 +39,7 @@ class Scale(Strict):
 class Overlay(Strict):
     """What an entry's own `scales:` may change besides settings."""
 
-    arms: list[dict[str, Any]] | None = None
+    arms: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
     replicates: Annotated[int, Field(ge=1)] | None = None
     skip: str | None = None  # why the experiment does not run at this scale
 

@@ -87,6 +87,8 @@ class PaperPlan:
         name = self.paper.name
         if self.scale.block_seconds is None:
             runs = [run for arms in self.arms.values() for arm in arms.values() for run in arm.runs]
+            if not runs:
+                return ()
             block = Block(name, tuple(self.arms), tuple(_distinct(runs)))
             return (Part(name, "all", tuple(self.arms), (block,)),)
         return tuple(
@@ -97,7 +99,9 @@ class PaperPlan:
     def _cut(self, experiment: str, arms: dict[str, Arm]) -> list[Block]:
         """Cut after the arm at which the planned cost since the last cut reaches the target."""
         assert self.scale.block_seconds is not None
-        blocks, runs, cost = [], [], 0.0
+        blocks: list[Block] = []
+        runs: list[Run] = []
+        cost = 0.0
         for arm in arms.values():
             runs += arm.runs
             cost += sum(seconds(run.settings) for run in arm.runs)

@@ -17,8 +17,6 @@ from common.suite.cost import seconds
 from common.suite.expand import Run
 from common.suite.plan import PaperPlan, Plan, record_stores
 
-LOCK = files.RESULTS / ".lock"
-
 
 def hold(wait: bool) -> int:
     """Take the lock of the results folder and return its file descriptor; it ends with the process.
@@ -28,8 +26,8 @@ def hold(wait: bool) -> int:
     Refused
         If another run holds it and `wait` is false.
     """
-    LOCK.parent.mkdir(exist_ok=True)
-    handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    files.RESULTS.mkdir(exist_ok=True)
+    handle = os.open(files.RESULTS / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -137,7 +135,7 @@ def _log_claims(plan: Plan, paper: PaperPlan, copy: Path) -> None:
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     new = [f"{stamp} {name} {value}" for name, value in now.items() if last.get(name) != value]
     for place in dict.fromkeys((path, copy)):
-        _write_if_new(place, "\n".join([*lines, *new]) + "\n")
+        _write_if_new(place, "".join(f"{line}\n" for line in [*lines, *new]))
 
 
 def _write_if_new(path: Path, text: str) -> None:

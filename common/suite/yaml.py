@@ -96,7 +96,9 @@ def parse(model: type[Model], content: dict, where: str) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        fault = error.errors()[0]
+        # An unknown key first: it may well be the misspelt name of a missing one.
+        faults = error.errors()
+        fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
         path = ".".join(str(step) for step in fault["loc"])
         if fault["type"] == "extra_forbidden":
             parent = _fields(model, fault["loc"][:-1])

@@ -93,8 +93,14 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Put the state in `checkpoint` into `model` and `optimizer`."""
     model.load_state_dict(checkpoint.model)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in checkpoint.optimizer.items():
         number, _, name = key.partition(".")
+        like = parameters[int(number)]
+        if value.shape == like.shape:
+            # A file holds contiguous tensors, and a fused update walks through memory: the state
+            # must lie as its parameter does, such as channels last.
+            value = torch.empty_like(like, dtype=value.dtype).copy_(value)
         state.setdefault(int(number), {})[name] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

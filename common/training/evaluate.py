@@ -27,7 +27,9 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> dict
     """
     was_training = model.training
     model.eval()
-    wrong, loss, count = 0, 0.0, 0
+    count = 0
+    wrong: Tensor | int = 0
+    loss: Tensor | float = 0.0
     for images, labels in batches:
         logits = model(images)
         wrong = wrong + (logits.argmax(1) != labels).sum()

@@ -121,9 +121,9 @@ def train(
             loss = F.cross_entropy(model(images).float(), labels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if keep:
-            # A parameter that the loss does not reach has no gradient, and its zeros stay.
-            pairs = [(w.grad, k) for w, k in zip(masked, keep, strict=True) if w.grad is not None]
+        # A parameter that the loss does not reach has no gradient, and its zeros stay.
+        pairs = [(w.grad, k) for w, k in zip(masked, keep, strict=True) if w.grad is not None]
+        if pairs:
             torch._foreach_mul_([grad for grad, _ in pairs], [mask for _, mask in pairs])
         optimizer.step()
         losses[step % LOSS_WINDOW] = loss.detach()

@@ -1,0 +1,110 @@
+"""Law 7: named streams of a replicate, shared by all arms and depending on nothing else."""
+
+import itertools
+
+import pytest
+import torch
+from small_runs import dense, settings, spec
+
+from common.procedures import Stage, generator, seed
+from common.procedures.execute import namespace
+
+STREAMS = ["init", "split", "order", "augment", "criterion", "mask", "scored", "redraw", "labels"]
+
+
+def stage(arm, replicate=0):
+    return Stage(namespace(spec(arm, replicate)["settings"]), replicate, torch.device("cpu"))
+
+
+def test_seeds_are_those_of_the_stored_runs():
+    assert seed(0, "init") == 3330654677893223573
+    assert seed(12, "order") == 2724365978391650168
+
+
+def test_a_stream_begins_anew_each_time():
+    first, second = (torch.rand(5, generator=generator(3, "init")) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_seeds_of_replicates_and_streams_are_all_different():
+    seeds = [seed(replicate, stream) for replicate in range(50) for stream in STREAMS]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= value < 2**63 for value in seeds)
+
+
+def test_streams_are_uncorrelated():
+    n = 20_000
+    keys = [(replicate, stream) for replicate in (0, 1) for stream in STREAMS]
+    draws = torch.stack([torch.randn(n, generator=generator(*key)) for key in keys])
+    correlations = torch.corrcoef(draws)
+    pairs = torch.tensor(list(itertools.combinations(range(len(keys)), 2)))
+    assert correlations[pairs[:, 0], pairs[:, 1]].abs().max() < 5 / n**0.5
+
+
+def test_streams_do_not_touch_the_global_generator():
+    before = torch.get_rng_state()
+    torch.rand(3, generator=generator(0, "init"))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+OTHERS = {
+    "dense": dense(holdout=0.1),
+    "another density": settings(density=0.05, holdout=0.1),
+    "another criterion": settings(criterion="random", holdout=0.1),
+    "an ablation": settings(ablation="shuffle", holdout=0.1),
+    "an independent scoring draw": settings(scoring={"init": "rn", "batches": 3}, holdout=0.1),
+    "another recipe": settings(recipe={"optimizer": "adam", "lr": 0.01}, holdout=0.1),
+    "another procedure": settings(procedure="analyse_masks", measures=["counts"], holdout=0.1),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_same_replicate_of_two_arms_shares_init_split_and_order(name):
+    one, other = stage(settings(holdout=0.1)), stage(OTHERS[name])
+    other.masks(other.model())  # what an arm draws of its own must not shift what is shared
+    weights, others = one.model().state_dict(), other.model().state_dict()
+    assert list(weights) == list(others)
+    assert all(torch.equal(weights[key], others[key]) for key in weights)
+    for mine, its in zip(one.splits, other.splits, strict=True):
+        assert torch.equal(mine.images, its.images)
+        assert torch.equal(mine.labels, its.labels)
+    batches, its = (s.batcher(s.training, batch=20) for s in (one, other))
+    for step in (0, 1, batches.steps_per_epoch, 3 * batches.steps_per_epoch):
+        assert torch.equal(batches.batch(step)[0], its.batch(step)[0])
+        assert torch.equal(batches.batch(step)[1], its.batch(step)[1])
+
+
+def test_arms_of_one_replicate_share_the_scoring_batches():
+    one, other = stage(settings()), stage(settings(density=0.05, criterion="magnitude"))
+    for (images, labels), (its, its_labels) in zip(
+        one.scoring_batches(), other.scoring_batches(), strict=True
+    ):
+        assert torch.equal(images, its)
+        assert torch.equal(labels, its_labels)
+
+
+def test_replicates_differ_in_everything_that_is_drawn():
+    one, other = stage(settings(holdout=0.1)), stage(settings(holdout=0.1), replicate=1)
+    assert not torch.equal(one.model().fc1.weight, other.model().fc1.weight)
+    assert not torch.equal(one.splits[1].images, other.splits[1].images)
+    assert not torch.equal(one.scoring_batches()[0][0], other.scoring_batches()[0][0])
+    first, second = (s.batcher(s.training, batch=20).batch(0)[0] for s in (one, other))
+    assert not torch.equal(first, second)
+
+
+def test_random_labels_and_subsets_are_shared_too():
+    arms = (settings(labels="random", subset=300), dense(labels="random", subset=300))
+    one, other = map(stage, arms)
+    assert torch.equal(one.training.labels, other.training.labels)
+    assert torch.equal(one.training.images, other.training.images)
+    assert len(one.training) == 300
+    assert not torch.equal(one.training.labels, one.splits[0].labels)
+
+
+def test_an_independent_scoring_draw_is_not_the_trained_one():
+    found = stage(settings(scoring={"init": "vs"}))
+    model = found.model()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    masks = found.masks(model)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert masks != stage(settings()).masks(model)
