@@ -22,7 +22,7 @@ experiments:
     recipe: {lr: 0.05, momentum: 0.9, batch: 50}
     replicates: 2
     arms: [{criterion: dense}, {criterion: snip, density: 0.2}]
-    scales: {smoke: {recipe: {steps: 1500, evaluations: 3}}}
+    scales: {smoke: {recipe: {steps: 800, evaluations: 3}}}
 """
 CLAIMS = """
 TOY-01:
@@ -57,8 +57,8 @@ def toy(place: Path) -> Path:
 
 def environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if key != "SUITE_LOCKED"}
-    # Every step writes a checkpoint, so that a kill always meets a run that has one.
-    return kept | {"OMP_NUM_THREADS": "1", "SUITE_CHECKPOINT_SECONDS": "0.02"}
+    # Checkpoints follow so closely that a kill meets a run that has one.
+    return kept | {"OMP_NUM_THREADS": "1", "SUITE_CHECKPOINT_SECONDS": "0.1"}
 
 
 def snakemake(project: Path, *arguments: str) -> subprocess.CompletedProcess:
