@@ -34,19 +34,19 @@ rule all:
 rule run:
     output:
         f"{OUT}/blocks/{{digest}}.csv",
-    params:
-        spec=f"{OUT}/specs/{{digest}}.json",
-        store=PLAN.store,
-        options=PLAN.run_options,
     log:
         f"{OUT}/logs/run/{{digest}}.log",
     benchmark:
         f"{OUT}/benchmarks/{{digest}}.tsv"
+    priority: lambda wildcards: PLAN.priority(wildcards.digest)
     threads: 1
     resources:
         mem_mb=4000,
         runtime=lambda wildcards: PLAN.minutes(wildcards.digest),
-    priority: lambda wildcards: PLAN.priority(wildcards.digest)
+    params:
+        spec=f"{OUT}/specs/{{digest}}.json",
+        store=PLAN.store,
+        options=PLAN.run_options,
     shell:
         "exec python -m common.run {params.spec:q} --store {params.store:q} --out {output:q}"
         " {params.options} --parent $PPID > {log:q} 2>&1"
@@ -67,10 +67,10 @@ for part in PLAN.parts:
                 subcategory="tables",
             ),
             md=PLAN.tables(part, "md"),
-        params:
-            options=PLAN.part_options(part),
         log:
             f"{OUT}/logs/tables/{part.paper}_{part.name}.log",
+        params:
+            options=PLAN.part_options(part),
         shell:
             "exec python -m common.tables {params.options} > {log:q} 2>&1"
 
@@ -87,10 +87,10 @@ for part in PLAN.parts:
                 subcategory="figures",
             ),
             other=PLAN.figures(part, "png", "csv"),
-        params:
-            options=PLAN.part_options(part),
         log:
             f"{OUT}/logs/figures/{part.paper}_{part.name}.log",
+        params:
+            options=PLAN.part_options(part),
         shell:
             "exec python -m common.figures {params.options} > {log:q} 2>&1"
 
@@ -100,14 +100,12 @@ rule runs:
         **dag.runs_inputs(PLAN),
     output:
         f"{OUT}/{{paper}}/runs.csv",
-    params:
-        out=OUT,
-        stores=PLAN.stores,
     log:
         f"{OUT}/logs/runs/{{paper}}.log",
+    params:
+        options=lambda wildcards: PLAN.paper_options(wildcards.paper),
     shell:
-        "exec python -m common.runs --results {params.out:q} --paper {wildcards.paper}"
-        " --stores {params.stores} > {log:q} 2>&1"
+        "exec python -m common.runs {params.options} > {log:q} 2>&1"
 
 
 rule audit:
@@ -123,10 +121,10 @@ rule audit:
             caption="common/report/captions/audit.rst",
             category="{paper}",
         ),
-    params:
-        folder=lambda wildcards: f"{OUT}/{wildcards.paper}",
     log:
         f"{OUT}/logs/audit/{{paper}}.log",
+    params:
+        folder=lambda wildcards: f"{OUT}/{wildcards.paper}",
     shell:
         "exec python -m common.audit --paper {wildcards.paper} --runs {input.runs:q}"
         " --plan {params.folder:q}/plan.json --out {params.folder:q} > {log:q} 2>&1"
@@ -137,12 +135,9 @@ rule page:
         **dag.report_inputs(PLAN),
     output:
         PLAN.report,
-    params:
-        out=OUT,
-        scale=PLAN.request.scale,
-        papers=",".join(PLAN.papers),
     log:
         f"{OUT}/logs/report.log",
+    params:
+        options=PLAN.page_options,
     shell:
-        "exec python -m common.report --results {params.out:q} --scale {params.scale}"
-        " --papers {params.papers} --out {output:q} > {log:q} 2>&1"
+        "exec python -m common.report {params.options} --out {output:q} > {log:q} 2>&1"

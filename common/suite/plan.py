@@ -150,9 +150,16 @@ class Plan:
 
     def part_options(self, part: Part) -> str:
         """Return the command line of the jobs that make the tables and figures of `part`."""
-        chosen = ",".join(part.experiments)
-        stores = " ".join(self.stores)
-        return f"--results {self.out} --paper {part.paper} --experiments {chosen} --stores {stores}"
+        return f"{self.paper_options(part.paper)} --experiments {','.join(part.experiments)}"
+
+    def paper_options(self, paper: str) -> str:
+        """Return the command line of a job that reads the finished runs of `paper`."""
+        return f"--results {self.out} --paper {paper} --stores {' '.join(self.stores)}"
+
+    @cached_property
+    def page_options(self) -> str:
+        """The command line of the job that writes the report."""
+        return f"--results {self.out} --scale {self.request.scale} --papers {','.join(self.papers)}"
 
     def minutes(self, digest: str) -> int:
         """Return the planned minutes of a block, four times over, for a cluster's time limit."""
