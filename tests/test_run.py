@@ -289,13 +289,18 @@ def test_a_file_that_is_no_spec_is_refused_in_one_sentence(tmp_path, text, sente
     assert said.count("\n") == 1
 
 
-def test_a_spec_of_another_version_is_refused(tmp_path, monkeypatch, capsys):
-    path = tmp_path / "spec.json"
-    write_spec(path, [dense()])
-    code, version, trains = names.PROCEDURES["prune_then_train"]
-    monkeypatch.setitem(names.PROCEDURES, "prune_then_train", (code, version + 1, trains))
-    assert run.main([str(path), "--store", str(tmp_path / "store"), "--device", "cpu"]) == 2
-    assert "is version 2 here, the spec wants 1" in capsys.readouterr().err
+def test_a_run_of_another_version_is_refused_and_the_rest_goes_on(tmp_path, capsys):
+    path, place = tmp_path / "spec.json", tmp_path / "store"
+    write_spec(path, [dense(), settings()])
+    spec = json.loads(path.read_text())
+    refused, done = spec["runs"]
+    refused["version"] += 1
+    path.write_text(json.dumps(spec))
+    assert run.main([str(path), "--store", str(place), "--device", "cpu"]) == 1
+    sentence = f"error: run {refused['digest']}: procedure 'prune_then_train' is version 1 here"
+    assert sentence in capsys.readouterr().err
+    assert store.find(done["digest"], [place])
+    assert not store.find(refused["digest"], [place])
 
 
 def test_a_device_that_is_not_there_is_refused(tmp_path, capsys):
