@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset
 
 from common import data as datasets
 from common.benchmarks.measure import Result, paired
@@ -41,6 +42,24 @@ def _data(name: str, shape: tuple[int, int, int]) -> Data:
         return Data(name, split, split, classes=10, mean=channels, sd=channels)
 
 
+class _AsTorchvision(Dataset):
+    """Images one by one as torchvision's MNIST gives them: PIL, to tensor, normalised."""
+
+    def __init__(self, data: Data) -> None:
+        from torchvision import transforms
+
+        self.images = data.train.images.squeeze(1).numpy()
+        self.labels = data.train.labels.tolist()
+        normal = transforms.Normalize(data.mean, data.sd)
+        self.transform = transforms.Compose([transforms.ToTensor(), normal])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(Image.fromarray(self.images[index])), self.labels[index]
+
+
 def _plain_step(net: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
     optimizer.zero_grad()
     F.cross_entropy(net(x), y).backward()
@@ -60,10 +79,9 @@ def _ours(net: nn.Module, data: Data, batch: int, steps: int, **options) -> None
 
 
 def lenet_training() -> Iterator[Result]:
-    """Compare LeNet-300-100 on MNIST with a loop over torch's DataLoader, batch 100."""
+    """Compare LeNet-300-100 on MNIST with the usual loop over a DataLoader, batch 100."""
     data = _data("mnist", (1, 28, 28))
-    normal = datasets.normalise(data.train.images, data.mean, data.sd)
-    loader = DataLoader(TensorDataset(normal, data.train.labels), batch_size=100, shuffle=True)
+    loader = DataLoader(_AsTorchvision(data), batch_size=100, shuffle=True)
     nets = [build("lenet_300_100", classes=10, in_shape=(1, 28, 28)) for _ in range(2)]
     optimizer = _sgd(nets[1])
 
