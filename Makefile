@@ -34,8 +34,9 @@ audit: environment  ## judge a run table of your own: TABLE=my.csv PAPER=snip
 compare: environment  ## set results/SCALE beside results/record/SCALE
 	@$(BIN)/python -m common.compare --scale $(SCALE)
 
-record: environment  ## copy what is finished at SCALE to results/record/SCALE
-	@$(BIN)/python -m common.record $(CONFIG)
+record: environment  ## keep what is finished at SCALE, and what it makes, in results/record/SCALE
+	$(BIN)/python -m common.go $(CONFIG) train=0 from_record=1 --forcerun run
+	@$(BIN)/python -m common.record $(CONFIG) train=0 from_record=1
 
 data: environment  ## download data sets into DATA_ROOT: NAMES="mnist cifar10"
 	@$(BIN)/python -m common.fetch $(NAMES)

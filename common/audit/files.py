@@ -14,9 +14,10 @@ from common.audit.audit import audit
 from common.audit.log import compare_with_log
 from common.audit.submitted import read_table
 from common.audit.tables import to_csv, to_json, to_latex, to_markdown
-from common.errors import Refused
+from common.errors import Refused, unknown
 from common.suite import yaml
 from common.suite.claims import load_claims
+from common.suite.experiments import paper_names
 
 
 def audit_files(
@@ -48,6 +49,8 @@ def audit_files(
     """
     yaml.check_name(paper, "paper", "--paper")
     folder = files.PAPERS / paper
+    if claims is None and not folder.is_dir():
+        raise unknown("paper", paper, paper_names(), "--paper")
     claimed = load_claims(claims or folder / "claims.yaml")
     numbers = _read_published(published, folder / "published.csv")
     content = None if plan is None else _read_plan(plan, paper, scale)

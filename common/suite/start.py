@@ -105,7 +105,7 @@ def paper_plan(plan: Plan, paper: PaperPlan) -> dict:
         "paper": paper.paper.name,
         "scale": plan.request.scale,
         "judge": paper.scale.judge,
-        "from_record": plan.request.from_record,
+        "from_record": plan.request.from_record and plan.request.train,
         "citation": paper.paper.citation.model_dump(),
         "experiments": experiments,
         "not_run": skipped,
