@@ -6,22 +6,19 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from common.errors import Refused
+from common.errors import command
 from common.files import RESULTS, write_whole
 from common.report.comparison import compare, shown
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0 if all agrees, 1 if not, 2 if refused."""
     parser = argparse.ArgumentParser(prog="python -m common.compare", description=__doc__)
     parser.add_argument("--scale", default="smoke")
     options = parser.parse_args(argv)
     fresh, record = RESULTS / options.scale, RESULTS / "record" / options.scale
-    try:
-        verdicts, numbers = compare(fresh, record)
-    except Refused as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    verdicts, numbers = compare(fresh, record)
     write_whole(fresh / "compare.csv", numbers.to_csv(index=False, float_format="%.6g"))
     print(shown(verdicts, numbers))
     return 0 if verdicts.empty and numbers["agrees"].all() else 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import functools
+import sys
+from collections.abc import Callable, Iterable
 
 
 class Refused(ValueError):
@@ -36,3 +38,17 @@ def unknown(kind: str, given: object, allowed: Iterable[str], where: str = "") -
     hint = f", did you mean {' or '.join(map(repr, near))}?" if near else "."
     prefix = f"{where}: " if where else ""
     return Refused(f"{prefix}unknown {kind} {str(given)!r}{hint} Known: {', '.join(names)}")
+
+
+def command(main: Callable[..., int]) -> Callable[..., int]:
+    """Return the entry point `main` with a refusal printed as one sentence and exit status 2."""
+
+    @functools.wraps(main)
+    def run(*arguments: object, **options: object) -> int:
+        try:
+            return main(*arguments, **options)
+        except Refused as refusal:
+            print(f"error: {refusal}", file=sys.stderr)
+            return 2
+
+    return run

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from common import datafiles, files, names
-from common.errors import Refused, unknown
+from common.errors import Refused, command, unknown
 
 # Data set -> class of torchvision.datasets that knows where its files are.
 DOWNLOADERS = {
@@ -80,16 +80,13 @@ def _download(name: str, folder: Path) -> None:
         socket.setdefaulttimeout(before)
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """Fetch each named data set; return 0, or 2 after one sentence on what is wrong."""
     parser = argparse.ArgumentParser(prog="python -m common.fetch", description=__doc__)
     parser.add_argument("names", nargs="+", metavar="NAME", help=", ".join(names.DATA))
-    try:
-        for name in parser.parse_args(arguments).names:
-            print(fetch(name), flush=True)
-    except Refused as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    for name in parser.parse_args(arguments).names:
+        print(fetch(name), flush=True)
     return 0
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import files
-from common.errors import Refused
+from common.errors import Refused, command
 from common.suite import yaml
 from common.suite.experiments import RESERVED
 
@@ -85,16 +85,13 @@ def new_paper(name: str, papers: Path = files.PAPERS) -> Path:
     return folder
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, or 2 if the name was refused."""
     parser = argparse.ArgumentParser(prog="python -m common.new_paper", description=__doc__)
     parser.add_argument("name", help="made of a-z, 0-9 and _, short and stable, such as snip")
     name = parser.parse_args(argv).name
-    try:
-        new_paper(name)
-    except Refused as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    new_paper(name)
     print(NEXT.format(name=name, prefix=claim_prefix(name)))
     return 0
 

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.errors import Refused
+from common.errors import Refused, command
 from common.suite import make_plan, settings, write_specs
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, or 2 if refused."""
     parser = argparse.ArgumentParser(prog="python -m common.plan", description=__doc__)
@@ -25,14 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     from common.report.planned import planned_page
 
-    try:
-        plan = make_plan(settings(parse_config(options.config)))
-        if options.specs:
-            write_specs(plan, options.specs)
-        print(planned_page(plan, options.cores))
-    except Refused as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    plan = make_plan(settings(parse_config(options.config)))
+    if options.specs:
+        write_specs(plan, options.specs)
+    print(planned_page(plan, options.cores))
     return 0
 
 

@@ -9,23 +9,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from common.errors import Refused
+from common.errors import command
 from common.plan import parse_config
 from common.report.recording import record
 from common.suite import make_plan, settings
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, or 2 if refused."""
     parser = argparse.ArgumentParser(prog="python -m common.record", description=__doc__)
     parser.add_argument("--config", nargs="*", default=[], metavar="KEY=VALUE")
     options = parser.parse_args(argv)
-    try:
-        plan = make_plan(settings(parse_config(options.config)))
-        print(record(plan))
-    except Refused as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    plan = make_plan(settings(parse_config(options.config)))
+    print(record(plan))
     return 0
 
 

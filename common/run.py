@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import store as stores
-from common.errors import Refused
+from common.errors import Refused, command
 from common.files import write_whole
 from common.process import die_with
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 1 if a run failed, 2 if refused."""
     parser = argparse.ArgumentParser(prog="python -m common.run", description=__doc__)
@@ -34,14 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--parent", type=int, help="end with this process")
     options = parser.parse_args(argv)
     die_with(options.parent)
-    try:
-        runs = read_spec(options.spec)
-        failed = 0 if options.no_train else do(runs, options)
-        if options.out and not failed:
-            collect(runs, [options.store, *options.reuse], options.out)
-    except Refused as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    runs = read_spec(options.spec)
+    failed = 0 if options.no_train else do(runs, options)
+    if options.out and not failed:
+        collect(runs, [options.store, *options.reuse], options.out)
     return 1 if failed else 0
 
 

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.errors import Refused
+from common.errors import command
 from common.files import write_whole
 from common.report import read_plan, stored_runs
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, or 2 if the input was refused."""
     parser = argparse.ArgumentParser(prog="python -m common.runs", description=__doc__)
@@ -20,11 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--stores", type=Path, nargs="+", required=True)
     options = parser.parse_args(argv)
     folder = options.results / options.paper
-    try:
-        plan = read_plan(folder / "plan.json")
-    except Refused as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    plan = read_plan(folder / "plan.json")
     runs = stored_runs(plan, plan["experiments"], options.stores)
     write_whole(folder / "runs.csv", runs.to_csv(index=False, float_format="%.10g"))
     return 0

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.audit.files import audit_files, write_audit
-from common.errors import Refused
+from common.errors import command
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, or 2 if the input was refused."""
     parser = argparse.ArgumentParser(prog="python -m common.audit", description=__doc__)
@@ -32,18 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if bool(options.runs) != bool(options.plan):
         parser.error("--runs goes with --plan; a table of your own is given as --table")
-    try:
-        texts = audit_files(
-            options.paper, options.runs or options.table, options.plan, options.claims,
-            options.published, options.scale,
-        )  # fmt: skip
-        if options.out:
-            write_audit(options.out, texts)
-        else:
-            print(texts["md"], end="")
-    except Refused as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    texts = audit_files(
+        options.paper, options.runs or options.table, options.plan, options.claims,
+        options.published, options.scale,
+    )  # fmt: skip
+    if options.out:
+        write_audit(options.out, texts)
+    else:
+        print(texts["md"], end="")
     return 0
 
 

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from common import files
-from common.errors import Refused
+from common.errors import command
 from common.report.page import report_page
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, or 2 if the input was refused."""
     parser = argparse.ArgumentParser(prog="python -m common.report", description=__doc__)
@@ -22,11 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", required=True, help="the HTML file")
     options = parser.parse_args(argv)
     names = [name for name in options.papers.split(",") if name]
-    try:
-        page = report_page(options.scale, names, options.results, options.record, options.published)
-    except Refused as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    page = report_page(options.scale, names, options.results, options.record, options.published)
     files.write_whole(options.out, page)
     return 0
 

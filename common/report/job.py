@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from common import files
-from common.errors import Refused
+from common.errors import command
 from common.report.inputs import PUBLISHED_COLUMNS, chosen, read_plan, read_published
 from common.report.runs import read_runs, stored_runs
 
 
+@command
 def run_job(
     program: str,
     about: str | None,
@@ -42,14 +42,10 @@ def run_job(
         options.out = options.out or folder
     if not (options.plan and options.out):
         parser.error("give --plan and --out, or --results and --paper")
-    try:
-        plan = read_plan(options.plan)
-        names = chosen(plan, options.experiments)
-        runs = read_runs(options.runs) if options.runs else stored_runs(plan, names, options.stores)
-        write(plan, names, runs, _published(plan, options.published), options.out)
-    except Refused as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    plan = read_plan(options.plan)
+    names = chosen(plan, options.experiments)
+    runs = read_runs(options.runs) if options.runs else stored_runs(plan, names, options.stores)
+    write(plan, names, runs, _published(plan, options.published), options.out)
     return 0
 
 
