@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from common.files import temporary
 
@@ -26,7 +26,7 @@ class Checkpoint:
     model : dict of str to Tensor
         Parameters and buffers.
     optimizer : dict of str to Tensor
-        ``<parameter number>.<state name>`` -> value.
+        What `common.training.optimizer.Optimizer.tensors` returns.
     masks : dict of str to Tensor
         The mask in force, so that a resumed run cannot find another one.
     losses : Tensor
@@ -78,29 +78,3 @@ def load_checkpoint(path: Path | None) -> Checkpoint | None:
         )
     except (SafetensorError, KeyError, TypeError, ValueError):
         return None  # not ours or damaged: the run starts over
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return the state of `optimizer` as flat tensors, ``<parameter number>.<state name>``."""
-    return {
-        f"{number}.{name}": torch.as_tensor(value)
-        for number, state in optimizer.state_dict()["state"].items()
-        for name, value in state.items()
-        if value is not None
-    }
-
-
-def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put the state in `checkpoint` into `model` and `optimizer`."""
-    model.load_state_dict(checkpoint.model)
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in checkpoint.optimizer.items():
-        number, _, name = key.partition(".")
-        like = parameters[int(number)]
-        if value.shape == like.shape:
-            # A file holds contiguous tensors, and a fused update walks through memory: the state
-            # must lie as its parameter does, such as channels last.
-            value = torch.empty_like(like, dtype=value.dtype).copy_(value)
-        state.setdefault(int(number), {})[name] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

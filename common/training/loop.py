@@ -13,13 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from common.training.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    optimizer_tensors,
-    restore,
-    save_checkpoint,
-)
+from common.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from common.training.recipe import Recipe
 
 LOSS_WINDOW = 100  # steps over which the logged training loss is averaged
@@ -103,7 +97,8 @@ def train(
     begin = 0
     saved = load_checkpoint(checkpoint)
     if saved:
-        restore(saved, model, optimizer)
+        model.load_state_dict(saved.model)
+        optimizer.load(saved.optimizer)
         begin, rows = saved.step, saved.rows
         losses.copy_(saved.losses)
     stops = recipe.evaluation_steps()
@@ -113,19 +108,15 @@ def train(
     model.train()
     due = time.monotonic() + CHECKPOINT_SECONDS
     for step in range(begin, recipe.steps):
-        if step == begin or step in recipe.milestones:
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.rate(step)
         images, labels = batches(step)
         with autocast:
             loss = F.cross_entropy(model(images).float(), labels)
-        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         # A parameter that the loss does not reach has no gradient, and its zeros stay.
         pairs = [(w.grad, k) for w, k in zip(masked, keep, strict=True) if w.grad is not None]
         if pairs:
             torch._foreach_mul_([grad for grad, _ in pairs], [mask for _, mask in pairs])
-        optimizer.step()
+        optimizer.step(recipe.rate(step))
         losses[step % LOSS_WINDOW] = loss.detach()
         if step + 1 in stops:
             mean = float(losses.nanmean()) if losses.isfinite().any() else math.nan
@@ -136,9 +127,7 @@ def train(
             for split, values in (evaluation(model) if evaluation else {}).items():
                 rows += [[step + 1, split, metric, value] for metric, value in values.items()]
         if checkpoint and time.monotonic() > due and step + 1 < recipe.steps:
-            state = optimizer_tensors(optimizer)
-            save_checkpoint(
-                checkpoint, Checkpoint(step + 1, model.state_dict(), state, masks, losses, rows)
-            )
+            state = (model.state_dict(), optimizer.tensors())
+            save_checkpoint(checkpoint, Checkpoint(step + 1, *state, masks, losses, rows))
             due = time.monotonic() + CHECKPOINT_SECONDS
     return History(rows, diverged=False)

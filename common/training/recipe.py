@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import nn
+
+from common.training.optimizer import Optimizer
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
@@ -58,7 +59,7 @@ class Recipe:
             round(self.steps * point / self.evaluations) for point in range(1, self.evaluations + 1)
         }
 
-    def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+    def build_optimizer(self, model: nn.Module) -> Optimizer:
         """Return the fused optimiser of `model`'s parameters."""
         spared: set[int] = set()
         if self.decay != "all":
@@ -67,15 +68,8 @@ class Recipe:
         if self.decay == "weights":
             spared |= {id(p) for p in model.parameters() if p.dim() <= 1}
         groups = [
-            {
-                "params": [p for p in model.parameters() if (id(p) in spared) == free],
-                "weight_decay": 0.0 if free else self.weight_decay,
-            }
-            for free in (False, True)
+            ([p for p in model.parameters() if (id(p) in spared) == free], decay)
+            for free, decay in ((False, self.weight_decay), (True, 0.0))
         ]
-        groups = [group for group in groups if group["params"]]
-        if self.optimizer == "adam":
-            return torch.optim.Adam(groups, lr=self.lr, fused=True)
-        return torch.optim.SGD(
-            groups, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov, fused=True
-        )
+        groups = [group for group in groups if group[0]]
+        return Optimizer(groups, self.optimizer, self.momentum, self.nesterov)

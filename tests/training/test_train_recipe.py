@@ -58,7 +58,7 @@ def test_weight_decay_acts_on_what_the_recipe_says(decay, decayed, optimizer):
     net = conv_net()
     built = Recipe(optimizer=optimizer, decay=decay, weight_decay=0.5).build_optimizer(net)
     name_of = {id(p): name for name, p in net.named_parameters()}
-    decays = {name_of[id(p)]: g["weight_decay"] for g in built.param_groups for p in g["params"]}
+    decays = {name_of[id(p)]: decay for parameters, decay in built.groups for p in parameters}
     assert sorted(decays) == sorted(name_of.values())
     assert sorted(name for name, value in decays.items() if value == 0.5) == sorted(decayed)
     assert set(decays.values()) <= {0.0, 0.5}
