@@ -253,11 +253,12 @@ def test_damaged_batches_are_refused(tmp_path, content):
         b"",
         b"no gzip",
         idx(draw(2, 28, 28)[0])[:-20],
-        gzip.compress(b"\0\0\x08\x03"),
-        gzip.compress(b"\0\0\x0d\x03" + bytes(12)),
+        gzip.compress(b"\0\0\x08\x03", mtime=0),
+        gzip.compress(b"\0\0\x0d\x03" + bytes(12), mtime=0),
         idx(draw(2, 28)[0]),
-        gzip.compress(bytes((0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2)) + b"abc"),
+        gzip.compress(bytes((0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2)) + b"abc", mtime=0),
     ],
+    ids=range(7),  # the same in every process of a parallel run, unlike compressed bytes
 )
 def test_damaged_idx_files_are_refused(tmp_path, content):
     (tmp_path / "x.gz").write_bytes(content)
