@@ -16,7 +16,7 @@ from common.store import Row
 
 
 def prepare(device: str, threads: int) -> torch.device:
-    """Set threads and determinism for this process and return the device.
+    """Set the threads of this process and return the device.
 
     Raises
     ------

@@ -5,7 +5,6 @@ Each takes the stage of a run and returns rows of (split, metric, value).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 import torch
@@ -35,13 +34,11 @@ def counts(stage: Stage) -> Found:
     Lee, Ajanthan, Torr (2019), eq. 7; m counts biases where the reading does.
     """
     masks = stage.masks(stage.model())
-    kept = sum(kept for kept, _ in masks.counts().values())
-    total = sum(total for _, total in masks.counts().values())
     exact = of_sparsity if stage.settings.scoring.biases == "counted" else half_even
-    excess = kept - exact(total, stage.settings.density)
+    excess = masks.kept - exact(masks.total, stage.settings.density)
     return [
-        ("mask", "kept", float(kept)),
-        ("mask", "prunable", float(total)),
+        ("mask", "kept", float(masks.kept)),
+        ("mask", "prunable", float(masks.total)),
         ("mask", "excess", float(excess)),
     ]
 
@@ -67,7 +64,7 @@ def multiplier_identity(stage: Stage) -> Found:
     batches = stage.scoring_batches()
     images, labels = batches[0]
     for dtype in (torch.float32, torch.float64):
-        model = copy.deepcopy(stage.model()).to(dtype).eval()
+        model = stage.model().to(dtype).eval()
         weights = {name: p.detach() for name, p in prunable(model).items()}
         ones = {name: torch.ones_like(w, requires_grad=True) for name, w in weights.items()}
         product = {name: ones[name] * weights[name] for name in weights}
@@ -90,7 +87,7 @@ def conservation(stage: Stage) -> Found:
     With ReLU, linear and max-pooling layers, zero biases and batch norm in inference mode, the
     signed sum of w dL/dw is the same in every layer of a chain; only rounding spreads it.
     """
-    model = copy.deepcopy(stage.model()).double().eval()
+    model = stage.model().double().eval()
     images, labels = stage.scoring_batches()[0]
     weights = prunable(model)
     loss = F.cross_entropy(model(images.double()), labels)

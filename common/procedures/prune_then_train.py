@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from common.models import initialise_
-from common.procedures.stage import Stage
+from common.procedures.stage import Stage, channels_last
 from common.pruning import Masks, effective_density, prunable
 from common.store import Row
 from common.training import Recipe, evaluate, load_checkpoint, train
@@ -48,9 +48,9 @@ def run(
             initialise_(model, settings.init, stage.stream("redraw"), sd=settings.init_sd)
         rows += mask_rows(masks, model, stage.data.in_shape)
     recipe = Recipe(**vars(settings.recipe))
-    channels_last = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    last = channels_last(model)
     batches = stage.batcher(
-        stage.training, batch=recipe.batch, augment=recipe.augment, channels_last=channels_last
+        stage.training, batch=recipe.batch, augment=recipe.augment, channels_last=last
     )
     shown = {"test": stage.data.test}
     if stage.splits[1] is not None:
@@ -61,17 +61,17 @@ def run(
         recipe,
         masks=masks,
         evaluation=lambda net: {
-            name: evaluate(net, stage.evaluation_batches(split, channels_last))
+            name: evaluate(net, stage.evaluation_batches(split, last))
             for name, split in shown.items()
         },
         checkpoint=checkpoint,
     )
     rows += [Row(*row) for row in history.rows]
-    last = history.rows[-1][0]
+    end = history.rows[-1][0]
     if history.diverged:
-        return [*rows, Row(last, "run", "diverged", 1.0)]
+        return [*rows, Row(end, "run", "diverged", 1.0)]
     errors = [row.value for row in rows if (row.split, row.metric) == ("test", "error")]
-    return [*rows, Row(last, "test", "best_error", min(errors))]
+    return [*rows, Row(end, "test", "best_error", min(errors))]
 
 
 def _ordered(saved: dict[str, Tensor], model: nn.Module) -> Masks:

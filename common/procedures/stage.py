@@ -31,6 +31,11 @@ def _fitted(name: str, in_shape: tuple[int, int, int] | None) -> Data:
     return datasets.enlarge(loaded, in_shape) if in_shape else loaded
 
 
+def channels_last(model: nn.Module) -> bool:
+    """Return whether `model` and its images lie channels last: it convolves, and is faster so."""
+    return any(isinstance(module, nn.Conv2d) for module in model.modules())
+
+
 @dataclass
 class Stage:
     """Data, network and masks of one run; every draw comes from a named stream of the replicate.
@@ -85,7 +90,7 @@ class Stage:
             width=settings.width,
         )
         initialise_(net, settings.init, self.stream(stream), sd=settings.init_sd)
-        if any(isinstance(module, nn.Conv2d) for module in net.modules()):
+        if channels_last(net):
             net = net.to(memory_format=torch.channels_last)
         return net.to(self.device)
 

@@ -9,7 +9,7 @@ from common.audit import planned_power
 from common.files import ROOT
 from common.suite.calibrate import speed_factor
 from common.suite.claims import Claim
-from common.suite.cost import seconds
+from common.suite.cost import duration, seconds
 from common.suite.expand import Run
 from common.suite.plan import PaperPlan, Plan
 from common.suite.selectors import Arms, Ref, matching
@@ -107,10 +107,3 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
         "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-
-
-def duration(span: float) -> str:
-    """Return a time span in words: seconds, minutes or hours, as fits."""
-    if span < 90:
-        return f"{span:.0f} s"
-    return f"{span / 60:.0f} min" if span < 5400 else f"{span / 3600:.1f} h"

@@ -40,3 +40,10 @@ def seconds(settings: Settings) -> float:
         images = 400 if settings.data == "digits" else TEST_IMAGES
         total += example / 3 * images * recipe.evaluations
     return total
+
+
+def duration(span: float) -> str:
+    """Return a time span in words: seconds, minutes or hours, as fits."""
+    if span < 90:
+        return f"{span:.0f} s"
+    return f"{span / 60:.0f} min" if span < 5400 else f"{span / 3600:.1f} h"

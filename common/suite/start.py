@@ -13,7 +13,7 @@ from pathlib import Path
 
 from common import datafiles, files, store
 from common.errors import Refused
-from common.suite.cost import seconds
+from common.suite.cost import duration, seconds
 from common.suite.expand import Run
 from common.suite.plan import PaperPlan, Plan, record_stores
 
@@ -157,11 +157,5 @@ def _show_progress(plan: Plan, waiting: dict[str, Run]) -> None:
         spent = time.monotonic() - begun
         rest = sum(cost for key, cost in costs.items() if key not in done)
         finished = sum(costs[key] for key in done)
-        left = f", about {_duration(spent * rest / finished)} left" if finished else ""
+        left = f", about {duration(spent * rest / finished)} left" if finished else ""
         print(f"[{len(done)} of {len(costs)} runs{left}]", file=sys.stderr, flush=True)
-
-
-def _duration(span: float) -> str:
-    if span < 90:
-        return f"{span:.0f} s"
-    return f"{span / 60:.0f} min" if span < 5400 else f"{span / 3600:.1f} h"
