@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from dataclasses import dataclass
 
 import torch
@@ -90,5 +90,4 @@ def load(name: str) -> Data:
     """
     if name not in names.DATA:
         raise unknown("data set", name, names.DATA)
-    module, function = names.DATA[name].split(":")
-    return getattr(importlib.import_module(module), function)()
+    return pkgutil.resolve_name(names.DATA[name])()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
+import pkgutil
 from collections.abc import Callable, Sequence
 
 import torch
@@ -90,8 +90,7 @@ def input_shape(name: str) -> Shape:
 def _function(name: str) -> Callable[[int, Shape, float], nn.Module]:
     if name not in names.MODELS:
         raise unknown("model", name, [*names.MODELS, *(f"{p}<name>" for p in names.MODEL_PREFIXES)])
-    module, _, function = names.MODELS[name].partition(":")
-    return getattr(importlib.import_module(module), function)
+    return pkgutil.resolve_name(names.MODELS[name])
 
 
 def _shape(in_shape: Sequence[int]) -> Shape:

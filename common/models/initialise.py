@@ -14,8 +14,8 @@ authors' code (`vs`); LeCun et al. 1998, Glorot and Bengio 2010, He et al. 2015 
 
 from __future__ import annotations
 
-import importlib
 import math
+import pkgutil
 from collections.abc import Callable, Sequence
 
 import torch
@@ -154,8 +154,7 @@ def initialise_(
 def _rule(name: str) -> Rule:
     if name not in names.INITIALISERS:
         raise unknown("initialiser", name, names.INITIALISERS)
-    module, _, function = names.INITIALISERS[name].partition(":")
-    return getattr(importlib.import_module(module), function)
+    return pkgutil.resolve_name(names.INITIALISERS[name])
 
 
 def _vector(

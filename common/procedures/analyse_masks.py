@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,7 +30,6 @@ def run(
     stage = Stage(settings, replicate, device)
     rows = []
     for name in settings.measures:
-        module, _, function = names.MEASURES[name].partition(":")
-        measure = getattr(importlib.import_module(module), function)
+        measure = pkgutil.resolve_name(names.MEASURES[name])
         rows += [Row(0, *found) for found in measure(stage)]
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 import platform
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,8 +67,7 @@ def execute(run: dict, checkpoint: Path, device: torch.device) -> tuple[list[Row
         raise Refused(
             f"procedure {name!r} is version {version} here, the spec wants {run['version']}"
         )
-    module, _, function = code.partition(":")
-    procedure = getattr(importlib.import_module(module), function)
+    procedure = pkgutil.resolve_name(code)
     try:
         rows = procedure(namespace(run["settings"]), run["replicate"], checkpoint, device)
     except Degenerate:

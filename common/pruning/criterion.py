@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -128,8 +128,7 @@ def find(given: str | Criterion | UserCriterion) -> Criterion:
     if isinstance(given, str):
         if given not in names.CRITERIA:
             raise unknown("criterion", given, names.CRITERIA)
-        module, _, attribute = names.CRITERIA[given].partition(":")
-        given = getattr(importlib.import_module(module), attribute)
+        given = pkgutil.resolve_name(names.CRITERIA[given])
     if isinstance(given, Criterion):
         return given
     if not callable(given):
