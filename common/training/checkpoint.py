@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +42,17 @@ class Checkpoint:
     masks: dict[str, Tensor]
     losses: Tensor
     rows: list[list] = field(default_factory=list)
+
+    def fits(self, model: Mapping[str, Tensor], optimizer: Mapping[str, Tensor]) -> bool:
+        """Return whether its tensors have the names and shapes of these.
+
+        One left by another version of the code need not; such a run starts over.
+        """
+        pairs = ((self.model, model), (self.optimizer, optimizer))
+        return all(
+            saved.keys() == now.keys() and all(saved[key].shape == now[key].shape for key in now)
+            for saved, now in pairs
+        )
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

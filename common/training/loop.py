@@ -69,7 +69,7 @@ def train(
     evaluation : callable, optional
         Called with the model at each evaluation point; returns ``{split: {metric: value}}``.
     checkpoint : Path, optional
-        Written every half minute; if it exists, training goes on from there.
+        Written every half minute; if one that fits exists, training goes on from there.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def train(
     rows: list[list] = []
     begin = 0
     saved = load_checkpoint(checkpoint)
-    if saved:
+    if saved and saved.fits(model.state_dict(), optimizer.tensors()):
         model.load_state_dict(saved.model)
         optimizer.load(saved.optimizer)
         begin, rows = saved.step, saved.rows

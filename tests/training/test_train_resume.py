@@ -148,3 +148,22 @@ def test_training_starts_over_from_a_damaged_checkpoint(tmp_path):
     path.write_bytes(b"\x00" * 64)
     assert train(other, batches, RECIPES["sgd"], checkpoint=path) == history
     assert same(state(net), state(other))
+
+
+@pytest.mark.parametrize("group", ["model", "optimizer"])
+def test_a_checkpoint_of_another_version_starts_the_run_over(group, tmp_path, every_step):
+    path, net = tmp_path / "run.ckpt", conv_net()
+    history = train(net, batches, RECIPES["sgd"])
+
+    def killed(step):
+        if step == 2:
+            raise InterruptedError
+        return batches(step)
+
+    with pytest.raises(InterruptedError):
+        train(conv_net(), killed, RECIPES["sgd"], checkpoint=path)
+    saved = load_checkpoint(path)
+    tensors = getattr(saved, group)
+    tensors["renamed"] = tensors.pop(next(iter(tensors)))
+    save_checkpoint(path, saved)
+    assert train(conv_net(), batches, RECIPES["sgd"], checkpoint=path) == history
