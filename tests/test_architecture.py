@@ -19,7 +19,7 @@ ENTRIES = [
 ]
 
 # What each room may import besides itself and the modules that serve all.
-SERVE_ALL = {"errors", "files", "names", "datafiles", "store"}
+SERVE_ALL = {"cells", "errors", "files", "names", "datafiles", "store"}
 ROOMS = {
     "suite": set(),
     "data": set(),

@@ -6,19 +6,13 @@ import csv
 import io
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from common.audit.audit import FIELDS, holm_counts, summary
 from common.audit.statistics import LEVEL
+from common.cells import latex_cell, markdown_cell, spreadsheet_cell
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
-    "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-}  # fmt: skip
 # What stands in the page's columns: the paper's condition and the proxy are never mixed.
 READS = {"supported": "holds", "contradicted": "fails"}
 COLUMNS = (
@@ -115,37 +109,6 @@ def to_latex(rows: Iterable[Mapping[str, Any]]) -> str:
         cells = _cells(row)
         lines.append(" & ".join(latex_cell(cells[name]) for name in LATEX_COLUMNS) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{longtable}"]) + "\n"
-
-
-def spreadsheet_cell(value: object) -> object:
-    """Return `value` as it may stand in a CSV file: text that a spreadsheet would run is quoted.
-
-    Line breaks and tabs become spaces.
-
-    Examples
-    --------
-    >>> spreadsheet_cell("=1+1"), spreadsheet_cell("-0.5"), spreadsheet_cell(-0.5)
-    ("'=1+1", '-0.5', -0.5)
-    """
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return value
-    line = re.sub(r"[\r\n\t]", " ", value)
-    runs = line.lstrip().startswith(("=", "+", "-", "@"))
-    return f"'{line}" if runs and not NUMBER.fullmatch(line) else line
-
-
-def markdown_cell(text: object) -> str:
-    """Return `text` on one line with everything escaped that Markdown or HTML would act on."""
-    line = " ".join(str(text).split())
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~!#])", r"\\\1", line)
-
-
-def latex_cell(text: object) -> str:
-    """Return `text` on one line with LaTeX's special characters escaped."""
-    return "".join(LATEX.get(character, character) for character in " ".join(str(text).split()))
 
 
 def number(value: float | None) -> str:

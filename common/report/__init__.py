@@ -1,6 +1,5 @@
 """Tables, figures and the report page, made from files that earlier steps wrote."""
 
-from common.report.cells import safe_cell
 from common.report.figures import write_figures
 from common.report.inputs import chosen, read_plan, read_published
 from common.report.job import run_job
@@ -13,7 +12,6 @@ __all__ = [
     "read_published",
     "read_runs",
     "run_job",
-    "safe_cell",
     "stored_runs",
     "write_figures",
     "write_tables",

@@ -1,4 +1,4 @@
-"""Single values as text: numbers, settings, and cells that are safe in CSV and Markdown."""
+"""Single values as text for reading: numbers and settings."""
 
 from __future__ import annotations
 
@@ -6,41 +6,7 @@ import json
 import math
 import re
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 MINUS = "\N{MINUS SIGN}"
-
-
-def safe_cell(value: object) -> object:
-    """Return `value` as it may stand in a CSV file that someone opens in a spreadsheet.
-
-    Text that a spreadsheet would run as a formula is led by an apostrophe; numbers, and text that
-    is a number, are left alone.
-
-    Examples
-    --------
-    >>> safe_cell("=HYPERLINK(A1)"), safe_cell("-0.5"), safe_cell(-0.5), safe_cell("snip")
-    ("'=HYPERLINK(A1)", '-0.5', -0.5, 'snip')
-    """
-    if not isinstance(value, str) or not value.startswith(FORMULA_STARTS) or is_number(value):
-        return value
-    return f"'{value}"
-
-
-def plain_cell(text: str) -> str:
-    """Return the text that `safe_cell` was given."""
-    return text[1:] if text.startswith(tuple(f"'{start}" for start in FORMULA_STARTS)) else text
-
-
-def is_number(text: str) -> bool:
-    """Return whether `text` is a decimal number and nothing else."""
-    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) is not None
-
-
-def markdown_cell(text: str) -> str:
-    """Return `text` on one line with everything escaped that Markdown or HTML would act on."""
-    one_line = " ".join(str(text).split())
-    escaped = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", escaped)
 
 
 def number(value: object, beside: object = None) -> str:

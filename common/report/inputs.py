@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from common.cells import is_number
 from common.errors import Refused, unknown
-from common.report.cells import is_number
 
 PUBLISHED_COLUMNS = (
     *("source", "experiment", "run", "model", "data", "criterion", "density", "metric"),

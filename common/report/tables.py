@@ -8,16 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from common.cells import markdown_cell, plain_cell, spreadsheet_cell
 from common.errors import Refused
 from common.files import write_whole
-from common.report.cells import (
-    markdown_cell,
-    number,
-    plain_cell,
-    safe_cell,
-    setting,
-    typeset,
-)
+from common.report.cells import number, setting, typeset
 from common.report.estimates import arm_values, diverged, estimate, final_values
 
 BESIDE = ("test_best_error", "mask_density", "mask_effective_density")
@@ -110,7 +104,7 @@ def published_cells(rows: pd.DataFrame) -> dict[str, str | None]:
 
 def to_csv(table: pd.DataFrame) -> str:
     """Return `table` as CSV: six significant digits, text that a spreadsheet would run disarmed."""
-    return table.map(safe_cell).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return table.map(spreadsheet_cell).to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from audit_tables import CONTROL, claim, plan, usual
 from common.audit import FIELDS, audit
 from common.audit.__main__ import main
 from common.audit.log import UNCHANGED, compare_with_log
-from common.audit.tables import latex_cell, markdown_cell, spreadsheet_cell, to_csv, to_markdown
+from common.audit.tables import to_csv, to_markdown
+from common.cells import spreadsheet_cell
 from common.suite.claims import load_claims
 
 CLAIMS = {
@@ -110,23 +111,10 @@ def test_a_table_of_ones_own_prints_its_audit(folder, capsys):
 @pytest.mark.parametrize(
     "text", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1+1", "\r=1", " =1+1"]
 )
-def test_a_spreadsheet_runs_no_cell(text):
-    assert spreadsheet_cell(text) == "'" + text.replace("\t", " ").replace("\r", " ")
+def test_a_spreadsheet_runs_no_cell_of_the_audit(text):
     one = claim(says=text)
     cells = list(csv.reader(io.StringIO(to_csv(audit(usual(), {one.id: one}, plan())))))
     assert cells[1][cells[0].index("says")] == spreadsheet_cell(text)
-
-
-def test_numbers_stay_numbers_in_csv():
-    assert spreadsheet_cell("-0.5") == "-0.5" and spreadsheet_cell(-0.5) == -0.5
-    assert spreadsheet_cell("+1e-3") == "+1e-3" and spreadsheet_cell(None) == ""
-
-
-def test_markup_is_escaped():
-    assert markdown_cell("a|b\n<b> [x](y) `c`") == "a\\|b &lt;b&gt; \\[x\\](y) \\`c\\`"
-    assert latex_cell("5 % of \\x_{y} & #1 $z$ ~^") == (
-        r"5 \% of \textbackslash{}x\_\{y\} \& \#1 \$z\$ \textasciitilde{}\textasciicircum{}"
-    )
 
 
 def test_a_proxy_never_reads_like_the_papers_condition():
