@@ -118,6 +118,13 @@ CRITERIA = {
     "erk": "common.pruning.criteria:erk",
     "magnitude": "common.pruning.criteria:magnitude",
     "snip": "common.pruning.criteria:snip",
+    "snip_it": "common.pruning.criteria:snip_it",
+    "iter_snip": "common.pruning.criteria:iter_snip",
+    "force": "common.pruning.criteria:force",
+    "grasp": "common.pruning.grasp:grasp",
+    "grasp_abs": "common.pruning.grasp:grasp_abs",
+    "grasp_it": "common.pruning.criteria:grasp_it",
+    "synflow": "common.pruning.synflow:synflow",
 }
 
 ABLATIONS = {

@@ -17,8 +17,8 @@ from common.procedures.streams import generator, seed
 from common.pruning import Masks, prune
 
 SCORING = (
-    "norm_mode", "reduction", "biases", "allocation", "ties", "rounding", "steps", "schedule",
-    "dtype",
+    "reading", "loss", "temperature", "norm_mode", "reduction", "biases", "allocation", "ties",
+    "rounding", "steps", "schedule", "dtype",
 )  # fmt: skip
 EVALUATION_BATCH = 1000
 

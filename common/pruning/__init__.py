@@ -5,9 +5,11 @@ from common.pruning.allocate import (
     Degenerate,
     allocate,
     floor,
+    floor_removed,
     half_even,
     layer_densities,
     of_sparsity,
+    one_more,
 )
 from common.pruning.criterion import Criterion, Options, criterion
 from common.pruning.effective import effective, effective_density
@@ -31,11 +33,13 @@ __all__ = [
     "effective",
     "effective_density",
     "floor",
+    "floor_removed",
     "half_even",
     "invert",
     "layer_densities",
     "load_criterion",
     "of_sparsity",
+    "one_more",
     "prunable",
     "prune",
     "score",

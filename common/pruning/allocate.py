@@ -12,7 +12,7 @@ from torch import Tensor
 from common.errors import Refused, unknown
 from common.pruning.masks import Masks
 
-Ties = Literal["lower_index", "keep"]
+Ties = Literal["lower_index", "keep", "drop"]
 Count = Callable[[int, float], int]  # (weights, density) -> weights kept
 Unit = tuple[tuple[str, ...], int]  # parameters that compete, and how many they keep together
 
@@ -45,8 +45,36 @@ def of_sparsity(total: int, density: float) -> int:
     return round(total * (1.0 - (1.0 - density)))
 
 
-ROUNDINGS: dict[str, Count] = {"half_even": half_even, "floor": floor, "of_sparsity": of_sparsity}
-TIES: tuple[Ties, ...] = ("lower_index", "keep")
+def floor_removed(total: int, density: float) -> int:
+    """Return what is left when ``total * sparsity``, rounded down, is removed (SynFlow's code).
+
+    References
+    ----------
+    ganguli-lab/Synaptic-Flow, Pruners/pruners.py.
+    """
+    return total - int((1.0 - density) * total)
+
+
+def one_more(total: int, density: float) -> int:
+    """Return the count of GraSP's code: the first of the removed serves as threshold and stays.
+
+    Its setting is the sparsity, from which a kept share and then a share to remove are formed.
+
+    References
+    ----------
+    alecwangcq/GraSP, pruner/GraSP.py.
+    """
+    return min(total, total - int(total * (1 - (1 - (1 - density)))) + 1)
+
+
+ROUNDINGS: dict[str, Count] = {
+    "half_even": half_even,
+    "floor": floor,
+    "of_sparsity": of_sparsity,
+    "floor_removed": floor_removed,
+    "one_more": one_more,
+}
+TIES: tuple[Ties, ...] = ("lower_index", "keep", "drop")
 ALLOCATIONS = ("global", "layerwise", "er", "erk")
 
 
@@ -70,12 +98,13 @@ def allocate(
     allocation : {"global", "layerwise", "er", "erk"} or mapping of name to int
         One threshold; the same density in every layer; Erdős-Rényi densities (see
         :func:`layer_densities`); or the number that each layer keeps, `density` then being unused.
-    ties : {"lower_index", "keep"}
-        Of equal scores at the threshold keep the first in order, so that the count is exact, or
-        keep them all (every score >= the threshold), which may keep more.
-    rounding : {"half_even", "floor", "of_sparsity"} or callable
+    ties : {"lower_index", "keep", "drop"}
+        Of scores equal at the threshold keep the first in order, so that the count is exact; or
+        keep them all (every score >= the lowest to be kept), which may keep more; or none (every
+        score > the highest to be removed), which may keep fewer.
+    rounding : {"half_even", "floor", "of_sparsity", "floor_removed", "one_more"} or callable
         How each unit of allocation (the network or the layer) gets its whole number of weights;
-        a callable maps (weights, density) to it.
+        a callable maps (weights, density) to it. All but the first are those of released codes.
     alive : Masks, optional
         Only weights kept there compete; the others stay pruned.
 
@@ -215,7 +244,9 @@ def _highest(scores: Tensor, kept: int, ties: Ties) -> Tensor:
     kept = min(kept, scores.numel())
     if kept == 0:
         return torch.zeros_like(scores, dtype=torch.bool)
-    rank = scores.numel() - kept
+    rank = scores.numel() - kept - (ties == "drop")
+    if rank < 0:
+        return torch.ones_like(scores, dtype=torch.bool)
     if scores.device.type == "cpu" and scores.dtype in (torch.float32, torch.float64):
         # The value that kthvalue finds, five times sooner.
         threshold = scores.new_tensor(np.partition(scores.numpy(), rank)[rank])
@@ -224,6 +255,8 @@ def _highest(scores: Tensor, kept: int, ties: Ties) -> Tensor:
     if ties == "keep":
         return scores >= threshold
     chosen = scores > threshold
+    if ties == "drop":
+        return chosen
     tied = (scores == threshold).nonzero().flatten()
     chosen[tied[: kept - int(chosen.count_nonzero())]] = True
     return chosen

@@ -28,12 +28,11 @@ def mean_gradients(
     network: Network,
     batches: Iterable[Batch],
     loss: Loss,
-    reduction: Reduction = "abs_of_mean",
+    reduction: Reduction = "joint",
 ) -> dict[str, Tensor]:
     """Return dL/dw at the masked weights, averaged over batches by their size.
 
-    One forward and backward pass per batch. ``"mean_of_abs"`` takes absolute values before the
-    average; ``"abs_of_mean"`` returns the signed average, of which the caller takes them.
+    One forward and backward pass per batch. ``"per_batch"`` averages absolute values.
 
     Raises
     ------
@@ -46,7 +45,7 @@ def mean_gradients(
     for images, labels in batches:
         value = loss(network(images), labels.to(network.device))
         gradients = list(torch.autograd.grad(value, leaves, materialize_grads=True))
-        if reduction == "mean_of_abs":
+        if reduction == "per_batch":
             gradients = [gradient.abs() for gradient in gradients]
         if seen:
             share = len(labels) / (seen + len(labels))
@@ -82,40 +81,11 @@ def random(
     return _draw(network, generator)
 
 
-@criterion(allocation="layerwise")
-def uniform(
-    network: Network,
-    batches: Iterable[Batch],
-    loss: Loss,
-    generator: torch.Generator,
-    options: Options,
-) -> Scores:
-    """Return uniform scores, compared within each layer: every layer has the same density."""
-    return _draw(network, generator)
-
-
-@criterion(allocation="er")
-def er(
-    network: Network,
-    batches: Iterable[Batch],
-    loss: Loss,
-    generator: torch.Generator,
-    options: Options,
-) -> Scores:
-    """Return uniform scores for Erdős-Rényi layer densities (Evci et al. 2020)."""
-    return _draw(network, generator)
-
-
-@criterion(allocation="erk")
-def erk(
-    network: Network,
-    batches: Iterable[Batch],
-    loss: Loss,
-    generator: torch.Generator,
-    options: Options,
-) -> Scores:
-    """Return uniform scores for Erdős-Rényi-kernel layer densities (Evci et al. 2020)."""
-    return _draw(network, generator)
+# Compared within layers: of one density everywhere, of Erdős-Rényi and Erdős-Rényi-kernel
+# densities (Evci et al. 2020).
+uniform = random.variant("uniform", allocation="layerwise")
+er = random.variant("er", allocation="er")
+erk = random.variant("erk", allocation="erk")
 
 
 @criterion()
@@ -152,3 +122,58 @@ def snip(
     """
     gradients = mean_gradients(network, batches, loss, options.reduction)
     return {name: (network.dense[name] * g).abs_() for name, g in gradients.items()}
+
+
+# The released code of FORCE and Iterative SNIP scores with batch norm in training mode, keeps every
+# score from the threshold up, and ranks all weights at every step (those pruned score zero there).
+_STEPWISE = {"steps": 60, "schedule": "exponential", "norm_mode": "train"}
+_RELEASED = {"loss": "logit_nll", "rounding": "floor", "ties": "keep", "returning": True}
+
+# Pruned weights may return, at their value before masking (de Jorge et al. 2021, arXiv 2006.09081).
+force = snip.variant("force", both={**_STEPWISE, "returning": True}, authors_code=_RELEASED)
+
+
+@criterion(both=_STEPWISE, authors_code=_RELEASED)
+def iter_snip(
+    network: Network,
+    batches: Iterable[Batch],
+    loss: Loss,
+    generator: torch.Generator,
+    options: Options,
+) -> Scores:
+    """Return |w dL/dw| of the masked weights, zero where one is pruned: it cannot return.
+
+    References
+    ----------
+    de Jorge et al. 2021 (arXiv 2006.09081), Iterative SNIP; naver/force, pruning_algos.py.
+    """
+    gradients = mean_gradients(network, batches, loss, options.reduction)
+    return {name: (network.weights[name].detach() * g).abs_() for name, g in gradients.items()}
+
+
+@criterion(both=_STEPWISE, authors_code=_RELEASED)
+def grasp_it(
+    network: Network,
+    batches: Iterable[Batch],
+    loss: Loss,
+    generator: torch.Generator,
+    options: Options,
+) -> Scores:
+    """Return (dL/dw)^2 of the kept weights: FORCE's iterated stand-in for GraSP, without a Hessian.
+
+    References
+    ----------
+    naver/force, pruning_algos.py, method 2.
+    """
+    gradients = mean_gradients(network, batches, loss, options.reduction)
+    return {
+        name: g.square() * network.masks[name] if name in network.masks else g.square()
+        for name, g in gradients.items()
+    }
+
+
+# Half of the weights go first, then half of the way that is left at each step (Verdenius et al.
+# 2020, arXiv 2006.00896); StijnVerdenius/SNIP-it scores in evaluation mode.
+snip_it = snip.variant(
+    "snip_it", both={"steps": 7, "schedule": "halving"}, authors_code={"loss": "logit_nll"}
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,13 +19,13 @@ from common.pruning.prunable import Biases
 
 Batch = tuple[Tensor, Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
-Reduction = Literal["abs_of_mean", "mean_of_abs"]
+Reduction = Literal["joint", "per_batch"]
 Scores = dict[str, Tensor]
 Score = Callable[[Network, Iterable[Batch], Loss, torch.Generator, "Options"], Scores]
 UserCriterion = Callable[[Any, list[Batch], Loss], Mapping[str, Tensor]]
 
 READINGS = ("paper", "authors_code")
-REDUCTIONS: tuple[Reduction, ...] = ("abs_of_mean", "mean_of_abs")
+REDUCTIONS: tuple[Reduction, ...] = ("joint", "per_batch")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Options:
     ----------
     allocation, steps, schedule, returning, ties, rounding, ablation
         See :func:`common.pruning.prune`.
-    norm_mode, reduction, biases, loss
+    norm_mode, reduction, biases, dtype, loss, temperature
         See :func:`common.pruning.score`.
     reading : {"paper", "authors_code"}
         For a criterion whose readings differ in more than these.
@@ -49,9 +50,11 @@ class Options:
     ties: str = "lower_index"
     rounding: Any = "half_even"
     norm_mode: NormMode = "eval"
-    reduction: Reduction = "abs_of_mean"
+    reduction: Reduction = "joint"
     biases: Biases = "free"
+    dtype: str | torch.dtype | None = None
     loss: Loss = F.cross_entropy
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -96,25 +99,67 @@ class Criterion:
         options = Options(reading, **{**self.readings.get(reading, {}), **chosen})
         if options.reduction not in REDUCTIONS:
             raise unknown("reduction", options.reduction, REDUCTIONS)
+        if not 0 < options.temperature < math.inf:
+            raise Refused(f"temperature {options.temperature} must be a finite number above 0")
+        if isinstance(options.loss, str):
+            options = replace(options, loss=_loss(options.loss))
         if options.biases == "counted" and options.rounding == "half_even":
             # Only SNIP's authors count biases, and their code sets the sparsity.
             options = replace(options, rounding="of_sparsity")
         return options
 
+    def variant(
+        self, name: str, *, allocation: str | None = None, **readings: Mapping[str, Any]
+    ) -> Criterion:
+        """Return the method `name`, which scores like this one and differs in the rest."""
+        return Criterion(name, self.scores, allocation, _readings(**readings))
+
 
 def criterion(
-    *,
-    allocation: str | None = None,
-    paper: Mapping[str, Any] | None = None,
-    authors_code: Mapping[str, Any] | None = None,
+    *, allocation: str | None = None, **readings: Mapping[str, Any]
 ) -> Callable[[Score], Criterion]:
-    """Return a decorator that makes a scoring function a :class:`Criterion` of the same name."""
+    """Return a decorator that makes a scoring function a :class:`Criterion` of the same name.
+
+    Parameters
+    ----------
+    allocation : str, optional
+        See :class:`Criterion`.
+    both, paper, authors_code : mapping, optional
+        Options of both readings, and of each beyond them.
+    """
 
     def decorate(scores: Score) -> Criterion:
-        readings = {"paper": paper or {}, "authors_code": authors_code or {}}
-        return Criterion(scores.__name__, scores, allocation, readings)
+        return Criterion(scores.__name__, scores, allocation, _readings(**readings))
 
     return decorate
+
+
+def _readings(
+    both: Mapping[str, Any] | None = None,
+    paper: Mapping[str, Any] | None = None,
+    authors_code: Mapping[str, Any] | None = None,
+) -> dict[str, dict[str, Any]]:
+    own = {"paper": paper, "authors_code": authors_code}
+    return {reading: {**(both or {}), **(options or {})} for reading, options in own.items()}
+
+
+def logit_nll(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return minus the mean logit of the true class: `F.nll_loss` without the log-softmax.
+
+    References
+    ----------
+    naver/force, pruning_algos.py, and StijnVerdenius/SNIP-it score with it.
+    """
+    return F.nll_loss(logits, labels)
+
+
+LOSSES: dict[str, Loss] = {"cross_entropy": F.cross_entropy, "logit_nll": logit_nll}
+
+
+def _loss(name: str) -> Loss:
+    if name not in LOSSES:
+        raise unknown("loss", name, LOSSES)
+    return LOSSES[name]
 
 
 def find(given: str | Criterion | UserCriterion) -> Criterion:

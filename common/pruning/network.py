@@ -34,9 +34,11 @@ class Network:
         The caller's; never written to.
     dense : dict of str to Tensor
         The prunable parameters before masking, in the order of :func:`prunable`, detached.
+    masks : dict of str to Tensor
+        Those in force, empty where nothing is pruned yet.
     weights : dict of str to Tensor
-        The same with pruned entries zero: leaves that require gradients, so that the gradient with
-        respect to a masked weight exists also where the mask is False.
+        The dense ones with pruned entries zero: leaves that require gradients, so that the
+        gradient with respect to a masked weight exists also where the mask is False.
     fixed : dict of str to Tensor
         All other parameters (detached) and buffers (cloned).
     """
@@ -60,14 +62,12 @@ class Network:
         chosen = prunable(model, biases)
         self.device = next(iter(chosen.values())).device
         self.dense = {name: self.cast(p.detach()) for name, p in chosen.items()}
-        masks = masks or {}
         if isinstance(masks, Masks):
             masks.parameters_of(model)
+        self.masks = {name: mask.to(self.device) for name, mask in (masks or {}).items()}
         self.weights = {
             name: (
-                weight.masked_fill(~masks[name].to(weight.device), 0)
-                if name in masks
-                else weight.detach()
+                weight.masked_fill(~self.masks[name], 0) if name in self.masks else weight.detach()
             ).requires_grad_()
             for name, weight in self.dense.items()
         }
@@ -75,10 +75,10 @@ class Network:
         buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
         self.fixed = {name: self.cast(tensor) for name, tensor in (others | buffers).items()}
 
-    def __call__(self, images: Tensor, weights: Mapping[str, Tensor] | None = None) -> Tensor:
-        """Return the logits (N, classes) of `images`, with other `weights` if they are given."""
-        tensors = {**self.fixed, **(weights or self.weights)}
-        return functional_call(self.model, tensors, (self.cast(images),))
+    def __call__(self, images: Tensor, tensors: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Return the logits (N, classes) of `images`, with other `tensors` where they are given."""
+        own = {**self.fixed, **self.weights, **(tensors or {})}
+        return functional_call(self.model, own, (self.cast(images),))
 
     def cast(self, tensor: Tensor) -> Tensor:
         """Return `tensor` on the device and in the dtype of scoring; integers stay integers."""

@@ -39,7 +39,8 @@ def prune(
     returning: bool | None = None,
     ties: Ties | None = None,
     rounding: str | Count | None = None,
-    loss: Loss | None = None,
+    loss: str | Loss | None = None,
+    temperature: float | None = None,
     norm_mode: NormMode | None = None,
     reduction: Reduction | None = None,
     biases: Biases | None = None,
@@ -57,7 +58,8 @@ def prune(
 
     Parameters
     ----------
-    model, criterion, batches, reading, loss, norm_mode, reduction, biases, dtype, generator, redraw
+    model, criterion, batches, reading, loss, temperature, norm_mode, reduction, biases, dtype,
+    generator, redraw
         See :func:`score`. A list of batches is seen anew at every step; a loader is read again.
     density : float
         Share of the prunable weights to keep, in (0, 1].
@@ -70,11 +72,11 @@ def prune(
         The densities on the way, see :func:`densities`.
     returning : bool, optional
         Whether a weight pruned at one step competes again at the next.
-    ties : {"lower_index", "keep"}, optional
-        Of equal scores the lower flat index is kept, or all that reach the threshold.
-    rounding : {"half_even", "floor", "of_sparsity"} or callable, optional
-        Of the kept count. Where biases are counted, half_even means of_sparsity, the rule of
-        SNIP's authors.
+    ties : {"lower_index", "keep", "drop"}, optional
+        Of equal scores at the threshold the lower flat index is kept, or all, or none.
+    rounding : {"half_even", "floor", "of_sparsity", "floor_removed", "one_more"} or callable
+        Of the kept count, see :func:`allocate`. Where biases are counted, half_even means
+        of_sparsity, the rule of SNIP's authors.
     like : Masks or criterion, optional
         The number that each layer keeps is taken from these masks, or from those of this other
         criterion on the same model, data and options; biases are counted if they are there. With
@@ -116,18 +118,15 @@ def prune(
         "ties": ties,
         "rounding": rounding,
         "loss": loss,
+        "temperature": temperature,
         "norm_mode": norm_mode,
         "reduction": reduction,
         "biases": biases,
+        "dtype": dtype,
     }
     if like is not None:
         if not isinstance(like, Masks):
-            other: dict[str, Any] = {
-                **given,
-                "reading": reading,
-                "dtype": dtype,
-                "generator": generator,
-            }
+            other: dict[str, Any] = {**given, "reading": reading, "generator": generator}
             like = prune(scored, like, density, batches, **other)
         elif abs(like.kept - density * like.total) > len(like):
             raise Refused(f"density is {density}, but that of the masks in like is {like.density}")
@@ -138,7 +137,7 @@ def prune(
         raise Refused(f"criterion 'dense' keeps every weight, but density is {density}")
     masks: Masks | None = None
     for target in densities(density, options.steps, options.schedule):
-        scores = score_with(method, options, scored, batches, dtype, generator, masks)
+        scores = score_with(method, options, scored, batches, generator, masks)
         if ablation == "invert":
             scores = invert(scores)
         masks = allocate(

@@ -4,27 +4,47 @@ from __future__ import annotations
 
 from common.errors import Refused, unknown
 
-SCHEDULES = {
-    "exponential": lambda density, share: density**share,
-    "linear": lambda density, share: 1 - share * (1 - density),
-}
+
+def exponential(density: float, steps: int) -> list[float]:
+    """Return density^(t/T): the same share of what is left goes at every step."""
+    return [density ** (step / steps) for step in range(1, steps + 1)]
+
+
+def linear(density: float, steps: int) -> list[float]:
+    """Return 1 - (1 - density) t/T: the same number of weights goes at every step."""
+    return [1 - (1 - density) * step / steps for step in range(1, steps + 1)]
+
+
+def halving(density: float, steps: int) -> list[float]:
+    """Return the steps of SNIP-it: half of all weights, then half of the way left, then the rest.
+
+    Raises
+    ------
+    Refused
+        If more than half of the weights are to stay.
+    """
+    if steps > 1 and density > 0.5:
+        raise Refused(f"schedule 'halving' starts at density 0.5, but density is {density}")
+    return [density + (0.5 - density) * 0.5**step for step in range(steps - 1)] + [density]
+
+
+SCHEDULES = {"exponential": exponential, "linear": linear, "halving": halving}
 
 
 def densities(density: float, steps: int = 1, schedule: str = "exponential") -> list[float]:
     """Return the density after each of `steps` steps; the last is `density` itself.
 
-    ``"exponential"``: density^(t/T), the same share of what is left goes at every step.
-    ``"linear"``: 1 - (1 - density) t/T, the same number of weights goes at every step.
+    `schedule` is "exponential", "linear" or "halving", see the functions of these names.
 
     Raises
     ------
     Refused
-        If the schedule is unknown or `steps` is not at least 1.
+        If the schedule is unknown or does not fit the density, or `steps` is not at least 1.
 
     References
     ----------
     Tanaka et al. 2020 (arXiv 2006.05467), algorithm 1 and figure 7; de Jorge et al. 2021 (arXiv
-    2006.09081).
+    2006.09081); Verdenius et al. 2020 (arXiv 2006.00896).
 
     Examples
     --------
@@ -35,5 +55,4 @@ def densities(density: float, steps: int = 1, schedule: str = "exponential") -> 
         raise unknown("schedule", schedule, SCHEDULES)
     if steps < 1:
         raise Refused(f"steps is {steps}, it must be at least 1")
-    path = [SCHEDULES[schedule](density, step / steps) for step in range(1, steps)]
-    return [*path, density]
+    return [*SCHEDULES[schedule](density, steps)[:-1], density]

@@ -29,7 +29,8 @@ def score(
     batches: Iterable[Batch] | None = None,
     *,
     reading: str = "paper",
-    loss: Loss | None = None,
+    loss: str | Loss | None = None,
+    temperature: float | None = None,
     norm_mode: NormMode | None = None,
     reduction: Reduction | None = None,
     biases: Biases | None = None,
@@ -55,17 +56,20 @@ def score(
         magnitude and dense need none.
     reading : {"paper", "authors_code"}
         Whose defaults apply to the arguments below that are left out.
-    loss : callable, optional
-        (logits, labels) -> mean loss of the batch; default cross-entropy.
+    loss : callable or {"cross_entropy", "logit_nll"}, optional
+        (logits, labels) -> mean loss of the batch.
+    temperature : float, optional
+        The logits are divided by it before the loss.
     norm_mode : {"eval", "train"}, optional
         Whether batch norm uses its running statistics or those of the batch. All else, dropout
         included, is in evaluation mode.
-    reduction : {"abs_of_mean", "mean_of_abs"}, optional
-        Whether absolute values are taken after or before gradients are averaged over batches.
+    reduction : {"joint", "per_batch"}, optional
+        Whether the batches are scored as one, signed gradients being averaged over them, or each
+        by itself and the scores averaged.
     biases : {"free", "counted"}, optional
         Whether biases are scored, see :func:`prunable`.
     dtype : {"float32", "float64"} or torch.dtype, optional
-        The arithmetic of scoring; default the model's own.
+        The arithmetic of scoring; the model's own unless the method has another.
     generator : torch.Generator, optional
         On the CPU, for criteria that draw. Left out, a new one with seed 0, so that the draw is
         the same each time.
@@ -93,9 +97,16 @@ def score(
     torch.Size([2, 2])
     """
     method = find(criterion)
-    given = {"loss": loss, "norm_mode": norm_mode, "reduction": reduction, "biases": biases}
+    given = {
+        "loss": loss,
+        "temperature": temperature,
+        "norm_mode": norm_mode,
+        "reduction": reduction,
+        "biases": biases,
+        "dtype": dtype,
+    }
     options = method.options(reading, given)
-    return score_with(method, options, redrawn(model, redraw), batches, dtype, generator, masks)
+    return score_with(method, options, redrawn(model, redraw), batches, generator, masks)
 
 
 def score_with(
@@ -103,7 +114,6 @@ def score_with(
     options: Options,
     model: nn.Module,
     batches: Iterable[Batch] | None = None,
-    dtype: str | torch.dtype | None = None,
     generator: torch.Generator | None = None,
     masks: Mapping[str, Tensor] | None = None,
 ) -> Scores:
@@ -111,10 +121,16 @@ def score_with(
     if generator is None:
         generator = torch.Generator().manual_seed(0)
     network = Network(
-        model, biases=options.biases, norm_mode=options.norm_mode, dtype=dtype, masks=masks
+        model, biases=options.biases, norm_mode=options.norm_mode, dtype=options.dtype, masks=masks
     )
+    loss = options.loss
+    if options.temperature != 1:
+
+        def loss(logits: Tensor, labels: Tensor) -> Tensor:
+            return options.loss(logits / options.temperature, labels)
+
     with network.scoring():
-        return method.scores(network, batches or [], options.loss, generator, options)
+        return method.scores(network, batches or [], loss, generator, options)
 
 
 def sensitivity(

@@ -67,23 +67,26 @@ class Recipe(Strict):
 
 
 class Scoring(Strict):
-    """How a criterion sees the network and the data."""
+    """How a criterion sees the network and the data; None leaves a choice to its reading."""
 
     batch: Positive = 100  # examples in a scoring batch
     batches: Positive = 1
     init: Name | None = None  # an independent draw is scored; None: the weights to be trained
     init_sd: Annotated[float, Field(gt=0)] = 1.0  # for rn and tn
-    norm_mode: Literal["eval", "train"] = "eval"  # batch norm while scoring
-    reduction: Literal["abs_of_mean", "mean_of_abs"] = "abs_of_mean"
-    biases: Literal["free", "counted"] = "free"  # counted: biases compete, and are pruned
-    allocation: Literal["global", "layerwise", "er", "erk"] | None = None  # None: the criterion's
-    ties: Literal["lower_index", "keep"] = "lower_index"
-    rounding: Literal["half_even", "floor"] = "half_even"
+    reading: Literal["paper", "authors_code"] = "paper"
+    loss: Literal["cross_entropy", "logit_nll"] | None = None
+    temperature: Annotated[float, Field(gt=0)] | None = None  # divides the logits
+    norm_mode: Literal["eval", "train"] | None = None  # batch norm while scoring
+    reduction: Literal["joint", "per_batch"] | None = None  # several batches as one, or averaged
+    biases: Literal["free", "counted"] | None = None  # counted: biases compete, and are pruned
+    allocation: Literal["global", "layerwise", "er", "erk"] | None = None
+    ties: Literal["lower_index", "keep", "drop"] | None = None
+    rounding: Literal["half_even", "floor", "floor_removed", "one_more"] | None = None
     one_class: Annotated[int, Field(ge=0)] | None = None  # score images of this class alone
     labels: Literal["training", "true"] = "training"  # true: scored before labels are randomised
-    steps: Positive | None = None  # rounds of scoring and pruning; None: the criterion's
-    schedule: Literal["exponential", "linear"] | None = None
-    dtype: Literal["float32", "float64"] = "float32"
+    steps: Positive | None = None  # rounds of scoring and pruning
+    schedule: Literal["exponential", "linear", "halving"] | None = None
+    dtype: Literal["float32", "float64"] | None = None
 
     _init = field_validator("init")(_known("initialiser", names.INITIALISERS))
 
