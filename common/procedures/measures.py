@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from common.procedures.prune_then_train import mask_rows
 from common.procedures.stage import Stage
-from common.pruning import half_even, of_sparsity, prunable, score
+from common.pruning import prunable, score
 
 Found = list[tuple[str, str, float]]
 GOOD_CLASSES = 8  # of ten, for a set of class masks to count as good (claim SNIP-12)
@@ -34,8 +34,11 @@ def counts(stage: Stage) -> Found:
     Lee, Ajanthan, Torr (2019), eq. 7; m counts biases where the reading does.
     """
     masks = stage.masks(stage.model())
-    exact = of_sparsity if stage.settings.scoring.biases == "counted" else half_even
-    excess = masks.kept - exact(masks.total, stage.settings.density)
+    density = stage.settings.density
+    # Written out, so that it bears witness to the rounding of allocation.
+    counted = stage.settings.scoring.biases == "counted"
+    share = 1.0 - (1.0 - density) if counted else density
+    excess = masks.kept - round(masks.total * share)
     return [
         ("mask", "kept", float(masks.kept)),
         ("mask", "prunable", float(masks.total)),
@@ -151,7 +154,7 @@ def class_images(stage: Stage) -> Found:
     hits, own, other = 0, 0.0, 0.0
     for c in range(stage.data.classes):
         model = stage.model(f"init_class_{c}")
-        image = first_layer_image(stage.masks(model, c, f"scored_class_{c}"), model)
+        image = first_layer_image(stage.masks(model, c), model)
         matches = torch.tensor([_pearson(image, mean) for mean in means])
         hits += int(matches.argmax()) == c
         own += float(matches[c]) / len(means)

@@ -122,20 +122,23 @@ class Stage:
         )  # fmt: skip
         return list(batches)
 
-    def masks(
-        self, model: nn.Module, one_class: int | None = None, scored: str = "scored"
-    ) -> Masks:
-        """Return the masks of the arm for `model`; `scored`: the stream of an independent draw."""
+    def masks(self, model: nn.Module, one_class: int | None = None) -> Masks:
+        """Return the masks of the arm for `model`.
+
+        Those scored on one class alone have streams of their own, so that the masks of several
+        classes are independent.
+        """
+        of_class = "" if one_class is None else f"_class_{one_class}"
         settings, scoring = self.settings, self.settings.scoring
         options = {name: getattr(scoring, name) for name in SCORING}
         if scoring.init:
             options["redraw"] = lambda net: initialise_(
-                net, scoring.init, self.stream(scored), sd=scoring.init_sd
+                net, scoring.init, self.stream(f"scored{of_class}"), sd=scoring.init_sd
             )
         if settings.layers_like:
             options["like"] = settings.layers_like
         return prune(
             model, settings.criterion, settings.density,
-            batches=self.scoring_batches(one_class), generator=self.stream("mask"),
+            batches=self.scoring_batches(one_class), generator=self.stream(f"mask{of_class}"),
             ablation=settings.ablation, **options,
         )  # fmt: skip
