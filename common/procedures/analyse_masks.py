@@ -14,7 +14,7 @@ from common.store import Row
 
 
 def run(
-    settings: SimpleNamespace, replicate: int, checkpoint: Path, device: torch.device
+    settings: SimpleNamespace, replicate: int, checkpoint: Path | None, device: torch.device
 ) -> list[Row]:
     """Return what each of the arm's `measures` finds, at step 0.
 
@@ -23,7 +23,7 @@ def run(
     settings : namespace
         ``measures`` names functions of names.MEASURES: stage -> rows of (split, metric, value).
     replicate : int
-    checkpoint : Path
+    checkpoint : Path or None
         Not used: a run takes seconds.
     device : torch.device
     """

@@ -34,7 +34,7 @@ def prepare(device: str, threads: int) -> torch.device:
     return chosen
 
 
-def execute(run: dict, checkpoint: Path, device: torch.device) -> tuple[list[Row], dict]:
+def execute(run: dict, checkpoint: Path | None, device: torch.device) -> tuple[list[Row], dict]:
     """Do one run and return the rows of its table and what is known about the machine.
 
     Parameters
@@ -42,8 +42,8 @@ def execute(run: dict, checkpoint: Path, device: torch.device) -> tuple[list[Row
     run : dict
         A spec as in results/<scale>/specs: ``procedure, version, replicate, settings`` with every
         default filled in.
-    checkpoint : Path
-        Where an interrupted run goes on from.
+    checkpoint : Path or None
+        Where an interrupted run goes on from; None: it is not saved on the way.
     device : torch.device
 
     Returns

@@ -16,7 +16,7 @@ from common.training import Recipe, evaluate, load_checkpoint, train
 
 
 def run(
-    settings: SimpleNamespace, replicate: int, checkpoint: Path, device: torch.device
+    settings: SimpleNamespace, replicate: int, checkpoint: Path | None, device: torch.device
 ) -> list[Row]:
     """Return the run table of one replicate of an arm.
 
@@ -25,8 +25,8 @@ def run(
     settings : namespace
         The settings of the arm, every default filled in.
     replicate : int
-    checkpoint : Path
-        Where training goes on from if it was interrupted.
+    checkpoint : Path or None
+        Where training goes on from if it was interrupted; None: it is not saved on the way.
     device : torch.device
 
     Returns

@@ -232,7 +232,7 @@ def test_measured_layer_densities_agree_with_the_independent_ones():
     for run in made.expanded("paper")["layer_densities"].arms["lenet_300_100_0_05"].runs[:3]:
         spec = job(run)
         spec["settings"]["measures"] = ["layer_density"]
-        rows, _ = execute(spec, Path("unused"), device)
+        rows, _ = execute(spec, None, device)
         for row in rows:
             found.setdefault(row.metric, []).append(100 * row.value)
     for layer, (mean, sd) in INDEPENDENT["lenet_300_100", 0.05].items():
@@ -263,3 +263,18 @@ def test_readme_lists_every_experiment_with_its_planned_time():
             amount, unit = time.split()
             stated = float(amount.replace(",", "")) * UNITS[unit]
             assert stated / 2 < planned(scale, name) < stated * 2, (name, scale, time)
+
+
+def test_the_cpu_scale_fits_its_budget_and_the_readme_says_so():
+    runs = {
+        run.digest: run
+        for item in made.expanded("cpu").values()
+        if not item.skipped
+        for arm in item.arms.values()
+        for run in arm.runs
+    }
+    minutes = sum(seconds(run.settings) for run in runs.values()) / 60 / 2
+    assert minutes <= 75
+    text = (FOLDER.parents[1] / "README.md").read_text()
+    stated = int(re.search(r"\[snip\].*?\| (\d+) min, planned", text)[1])
+    assert abs(stated - minutes) < 3, minutes

@@ -45,7 +45,7 @@ def measure(procedure: str) -> dict[str, dict[str, str]]:
     for arm in ARMS[procedure]:
         settings = Settings.model_validate({"procedure": procedure, **COMMON, **arm})
         spec = job(Run("canary", 0, settings))
-        rows, _ = execute(spec, Path("no checkpoint"), torch.device("cpu"))
+        rows, _ = execute(spec, None, torch.device("cpu"))
         found[settings.criterion] = {
             f"{row.step} {row.split} {row.metric}": f"{row.value:.4g}" for row in rows
         }

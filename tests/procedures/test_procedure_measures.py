@@ -1,7 +1,5 @@
 """What `analyse_masks` measures, against counting and identities."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from small_runs import settings, spec
@@ -16,7 +14,7 @@ TOTAL = 784 * 30 + 30 * 10 + 10 * 10  # weights of the narrow LeNet-300-100
 
 def measured(*measures, **changes):
     arm = settings(procedure="analyse_masks", measures=list(measures), **changes)
-    rows, _ = execute(spec(arm), Path("no checkpoint"), CPU)
+    rows, _ = execute(spec(arm), None, CPU)
     assert {row.step for row in rows} == {0}
     return {(row.split, row.metric): row.value for row in rows}
 
@@ -81,6 +79,13 @@ def test_masks_scored_on_one_class_draw_that_class():
     blind = measured("class_images", density=0.1, criterion="random", scoring={"batch": 50})
     assert blind["image", "hits"] < 8
     assert blind["image", "good"] == 0
+
+
+def test_masks_of_several_classes_are_drawn_independently():
+    one = stage(criterion="random", density=0.1)
+    model = one.model()
+    first, second, again = (one.masks(model, c)["fc1.weight"] for c in (0, 1, 0))
+    assert torch.equal(first, again) and not torch.equal(first, second)
 
 
 def test_every_measure_in_the_registry_gives_rows():
