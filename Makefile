@@ -5,8 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONFIG := --config scale=$(SCALE) $(if $(PAPERS),papers=$(PAPERS)) $(if $(from_record),from_record=$(from_record)) $(if $(train),train=$(train))
 
-.PHONY: results environment plan claim audit compare record data arm bench new-paper \
-        test test-all lint lock figure help
+.PHONY: results environment plan claim audit compare record data bench new-paper \
+        test test-all lint lock help
 
 results: environment  ## regenerate tables, figures, audit and report (SCALE=smoke PAPERS=)
 	$(BIN)/python -m common.go $(CONFIG)

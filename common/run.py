@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 import traceback
@@ -52,8 +53,8 @@ def read_spec(path: Path) -> list[dict]:
     """
     try:
         runs = json.loads(path.read_text())["runs"]
-        if not all("digest" in run for run in runs):
-            raise ValueError("a run has no digest")
+        if not all(re.fullmatch("[0-9a-f]{20}", run["digest"]) for run in runs):
+            raise ValueError("a digest is 20 hexadecimal digits")
     except FileNotFoundError:
         raise Refused(f"{path}: no such file; it is written when Snakemake starts") from None
     except (OSError, ValueError, KeyError, TypeError) as error:

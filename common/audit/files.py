@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from common.audit.log import compare_with_log
 from common.audit.submitted import read_table
 from common.audit.tables import to_csv, to_json, to_latex, to_markdown
 from common.errors import Refused, unknown
+from common.products import read_plan, read_published
 from common.suite import yaml
 from common.suite.claims import load_claims
 from common.suite.experiments import paper_names
@@ -52,7 +52,9 @@ def audit_files(
     if claims is None and not folder.is_dir():
         raise unknown("paper", paper, paper_names(), "--paper")
     claimed = load_claims(claims or folder / "claims.yaml")
-    numbers = _read_published(published, folder / "published.csv")
+    numbers = None
+    if published or (folder / "published.csv").exists():
+        numbers = read_published(published or folder / "published.csv")
     content = None if plan is None else _read_plan(plan, paper, scale)
     table = read_table(runs) if plan is None else _read_runs(runs)
     evidence = "submitted" if plan is None else "measured"
@@ -61,7 +63,9 @@ def audit_files(
         if table.empty:
             raise Refused(f"{Path(runs).name}: no row has paper {paper!r}")
     rows = audit(table, claimed, content, numbers, evidence)
-    log = compare_with_log(claimed, Path(plan).with_name("claims.log")) if plan else None
+    log = None
+    if plan and content:
+        log = compare_with_log(claimed, content, Path(plan).with_name("claims.log"))
     named = content["scale"] if content else scale
     return {
         "json": to_json(paper, named, rows, log),
@@ -83,29 +87,8 @@ def _read_runs(path: str | Path) -> pd.DataFrame:
 
 
 def _read_plan(path: str | Path, paper: str, scale: str | None) -> dict[str, Any]:
-    path = Path(path)
-    try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Refused(f"{path}: there is no such file") from None
-    except ValueError as error:
-        raise Refused(f"{path}: not JSON ({error})") from None
-    if not isinstance(plan, dict) or not {"paper", "scale", "experiments"} <= set(plan):
-        raise Refused(f"{path}: a plan has the keys paper, scale and experiments")
+    plan = read_plan(path)
     for key, wanted in (("paper", paper), ("scale", scale)):
         if wanted is not None and plan[key] != wanted:
             raise Refused(f"{path}: the plan's {key} is {plan[key]!r}, not {wanted!r}")
     return plan
-
-
-def _read_published(given: str | Path | None, default: Path) -> pd.DataFrame | None:
-    path = Path(given) if given else default
-    if not path.exists():
-        if given:
-            raise Refused(f"{path}: there is no such file")
-        return None
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for origin in table.get("origin", []):
-        if origin != "recalled" and not origin.startswith("found:"):
-            raise Refused(f"{path}: origin {origin!r} must be 'recalled' or 'found:<where>'")
-    return table

@@ -23,7 +23,7 @@ class NotTested(Exception):
 
 @dataclass
 class Read:
-    """What an estimand read: its arms, and the replicates that diverged."""
+    """What an estimand read: its arms, and the replicates that diverged or found no mask."""
 
     arms: set[tuple[str, str]] = field(default_factory=set)
     diverged: list[str] = field(default_factory=list)
@@ -176,7 +176,8 @@ class Runs:
         return int(rows[before[-1]]) if before else None
 
     def _diverged(self, experiment: str, run: str) -> set[int]:
-        rows = self._rows.get((experiment, run, "run_diverged"), np.array([], dtype=int))
+        failures = ("run_diverged", "run_degenerate")
+        rows = [row for name in failures for row in self._rows.get((experiment, run, name), ())]
         return {int(self._replicates[row]) for row in rows if self._values[row] == 1}
 
     def _other_metric(self, ref: Ref, run: str) -> str | None:

@@ -80,7 +80,7 @@ def to_markdown(
     ]
     lines += ["", _counts(rows), ""]
     if claims_log:
-        lines += [markdown_cell(claims_log).capitalize() + ".", ""]
+        lines += [markdown_cell(claims_log[:1].upper() + claims_log[1:]) + ".", ""]
     lines.append("| " + " | ".join(COLUMNS) + " |")
     lines.append("|" + "---|" * len(COLUMNS))
     for row in rows:

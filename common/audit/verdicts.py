@@ -87,7 +87,7 @@ class Judge:
                 what = "these runs" if found.condition == "paper" else "the proxy"
                 raise NotTested(f"{what} cannot tell: control {found.control}")
         except NotTested as why:
-            found.verdict, found.reason = NOT_TESTED, str(why)
+            found.verdict, found.reason = NOT_TESTED, f"{why}{_at_chance(found.diverged)}"
             found.p_supported = found.p_contradicted = found.needed_n = None
         return found
 
@@ -254,5 +254,8 @@ def _condition(judged, left_out: list[str]) -> str | None:
 
 def _name_diverged(found: Judged, read: Read) -> None:
     found.diverged = list(dict.fromkeys(read.diverged))
-    if found.diverged:
-        found.reason += f"; diverged, counted at chance level: {', '.join(found.diverged)}"
+    found.reason += _at_chance(found.diverged)
+
+
+def _at_chance(diverged: list[str]) -> str:
+    return f"; diverged, counted at chance level: {', '.join(diverged)}" if diverged else ""

@@ -133,11 +133,8 @@ def claims_of(
     for orphan in parts.keys() - whole.keys():
         raise Refused(f"audit of {paper}: the claim {orphan} has parts but no row of its own")
     for id_, raw in published.items():
-        # Printed numbers speak for a claim that the runs say nothing about, else stand beside it.
-        silent = whole[id_]["verdict"] == "not_tested" and raw["verdict"] != "not_tested"
-        first, second = (raw, whole[id_]) if silent else (whole[id_], raw)
-        whole[id_] = first
-        parts.setdefault(id_, []).insert(0, {**second, "part": second["evidence"]})
+        # Printed numbers stand beside what was measured and never in its place.
+        parts.setdefault(id_, []).insert(0, {**raw, "part": raw["evidence"]})
     return [
         _claim(paper, whole[id_], parts.get(id_, []), judge, (record or {}).get(id_))
         for id_ in sorted(whole, key=natural_key)
@@ -170,9 +167,10 @@ def _row(raw: Mapping, condition: str, judge: str) -> Row:
     other = raw.get("other_reading") or {}
     other_label = verdict_label(other["verdict"], condition) if other else ""
     stretches = _stretches(raw)
-    drawing = (
-        interval_svg(raw.get("estimate"), raw.get("interval"), *stretches) if stretches else ""
-    )
+    # What a failed control leaves untested has an estimate, but no place beside a boundary.
+    drawing = ""
+    if stretches and raw["verdict"] != "not_tested":
+        drawing = interval_svg(raw.get("estimate"), raw.get("interval"), *stretches)
     return Row(
         title=str(raw.get("part") or raw["id"]),
         says=str(raw.get("says") or ""),

@@ -11,7 +11,7 @@ from scipy import stats
 
 from common import names
 from common.errors import Refused
-from common.report.inputs import read_object, read_plan
+from common.products import read_object, read_plan
 from common.report.runs import stored_runs
 
 RELATIVE = 1e-5  # for numbers that no training made

@@ -102,9 +102,7 @@ def arm_values(final: pd.DataFrame, run: str, metric: str, data: object = None) 
         The arm's data set.
     """
     own = final[final["run"] == run].pivot(index="replicate", columns="metric", values="value")
-    if metric not in own:
-        return pd.Series(dtype=float)
-    values = own[metric].copy()
+    values = own[metric].copy() if metric in own else pd.Series(math.nan, index=own.index)
     recorded = final[(final["run"] == run) & (final["metric"] == metric)]["replicate"]
     failed = own.index.isin(recorded) & ~np.isfinite(values) | own.index.isin(diverged(final, run))
     if failed.any():

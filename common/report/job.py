@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from common import files
-from common.errors import command
-from common.report.inputs import PUBLISHED_COLUMNS, chosen, read_plan, read_published
+from common.errors import command, unknown
+from common.products import PUBLISHED_COLUMNS, read_plan, read_published
 from common.report.runs import read_runs, stored_runs
 
 
@@ -55,3 +55,18 @@ def _published(plan: dict, path: Path | None) -> pd.DataFrame:
     if path is None and not own.exists():
         return pd.DataFrame(columns=PUBLISHED_COLUMNS, dtype=str)
     return read_published(path or own)
+
+
+def chosen(plan: dict, experiments: str) -> list[str]:
+    """Return the experiments named in the comma-separated `experiments`; empty: all of the plan.
+
+    Raises
+    ------
+    Refused
+        If one is not in the plan.
+    """
+    names = [name.strip() for name in experiments.split(",") if name.strip()]
+    for name in names:
+        if name not in plan["experiments"]:
+            raise unknown("experiment", name, plan["experiments"], "--experiments")
+    return names or list(plan["experiments"])

@@ -15,10 +15,10 @@ from markupsafe import Markup
 
 from common import files
 from common.errors import Refused
+from common.products import PUBLISHED_COLUMNS, read_object, read_plan, read_published
 from common.report import claim_view, summary
 from common.report.cells import typeset
 from common.report.estimates import DATA_COLUMNS
-from common.report.inputs import PUBLISHED_COLUMNS, read_object, read_plan, read_published
 from common.report.settings_view import Configuration, configuration, deviations
 from common.report.tables import NOT_YET, Shown, read_table, reading, shown
 

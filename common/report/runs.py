@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from common import store
+from common.products import read_csv
 from common.report.cells import setting
-from common.report.inputs import read_csv
 
 COLUMNS = ("experiment", "run", "replicate", "step", "split", "metric", "value")
 TEXT_COLUMNS = ("paper", "experiment", "run", "condition", "split", "metric")

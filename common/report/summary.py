@@ -23,7 +23,8 @@ def record_of(audit: Mapping, scale: str, date: str) -> dict[str, tuple[int, str
     """
     judged = {}
     for raw in audit.get("claims", []):
-        if raw.get("part") is None and raw["verdict"] != "not_tested":
+        measured = raw.get("evidence") != "published"
+        if raw.get("part") is None and measured and raw["verdict"] != "not_tested":
             condition = str(raw.get("condition") or "")
             label = verdict_label(raw["verdict"], condition)
             rank = 0 if condition == "proxy" else 1

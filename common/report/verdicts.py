@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from common.report.inputs import read_object
+from common.products import read_object
 from common.report.summary import verdict_label
 
 WIDTH = 72

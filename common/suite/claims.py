@@ -190,6 +190,34 @@ class Claim(Strict):
         return self
 
 
+def versions(claims: Mapping[str, Claim], plan: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return, by id, a digest of the claim as written and one of the runs that it is judged on.
+
+    Parameters
+    ----------
+    claims : mapping
+        All claims of a paper.
+    plan : mapping
+        The paper's plan: settings and the runs' digests of every arm at a scale. Where it was made
+        for one claim alone, only that one is returned.
+    """
+    experiments = plan["experiments"]
+    arms = {
+        name: {run: arm["settings"] for run, arm in entry["arms"].items()}
+        for name, entry in experiments.items()
+    }
+    found = {}
+    for name, claim in claims.items():
+        if plan.get("claim") not in (None, name):
+            continue
+        runs = [
+            experiments[experiment]["arms"][run]["digests"]
+            for experiment, run in sorted(claim.needs(arms, claims))
+        ]
+        found[name] = (claim.version, digest(runs))
+    return found
+
+
 def laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with `top` laid over it, mapping by mapping."""
     merged = dict(base)

@@ -35,14 +35,13 @@ def table_inputs(plan: Plan, part: Part) -> dict[str, list[str]]:
     return {
         "blocks": [plan.block_file(block) for block in part.blocks],
         "paper": _paper_files(part.paper, "experiments.yaml", "published.csv"),
-        "code": [*_report_code("tables", "estimates", "cells"), *_runs_code(plan)],
+        "code": [*_code("report"), f"configs/scale/{plan.request.scale}.yaml"],
     }
 
 
 def figure_inputs(plan: Plan, part: Part) -> dict[str, list[str]]:
     """Return the inputs of the job that draws the figures of `part`."""
     inputs = table_inputs(plan, part)
-    inputs["code"] = [*_report_code("figures", "charts", "plots", "estimates"), *_runs_code(plan)]
     inputs["paper"] += sorted(map(str, Path("papers", part.paper).glob("*.py")))
     return inputs
 
@@ -52,7 +51,7 @@ def runs_inputs(plan: Plan) -> dict[str, Callable | list[str]]:
     return {
         "blocks": lambda wildcards: plan.block_files(wildcards.paper),
         "paper": lambda wildcards: _paper_files(wildcards.paper, "experiments.yaml"),
-        "code": _runs_code(plan),
+        "code": ["common/report/runs.py", f"configs/scale/{plan.request.scale}.yaml"],
     }
 
 
@@ -62,7 +61,7 @@ def audit_inputs(plan: Plan) -> dict[str, Callable | list[str]]:
         "paper": lambda wildcards: _paper_files(
             wildcards.paper, "experiments.yaml", "claims.yaml", "published.csv"
         ),
-        "code": [f"common/audit/{name}.py" for name in ("kinds", "verdicts", "statistics")],
+        "code": [*_code("audit"), *sorted(map(str, Path("common/suite").glob("*claim*.py")))],
     }
 
 
@@ -71,22 +70,18 @@ def report_inputs(plan: Plan) -> dict[str, list[str]]:
     shown = [path for part in plan.parts for path in plan.tables(part, "csv")]
     shown += [path for part in plan.parts for path in plan.figures(part, "svg")]
     shown += [path for part in plan.parts for path in plan.figures(part, "csv")]
-    names = ("page", "claim_view", "summary", "interval_svg", "settings_view")
     looks = sorted(map(str, Path("common/report").glob("*.[!p]*")))
     return {
         "audits": plan.audits(),
         "shown": shown,
         "published": [f for paper in plan.papers for f in _paper_files(paper, "published.csv")],
-        "code": [*_report_code(*names), *looks],
+        "code": [*_code("report"), *looks],
     }
 
 
-def _runs_code(plan: Plan) -> list[str]:
-    return [*_report_code("runs"), f"configs/scale/{plan.request.scale}.yaml"]
-
-
-def _report_code(*names: str) -> list[str]:
-    return [f"common/report/{name}.py" for name in names]
+def _code(room: str) -> list[str]:
+    own = sorted(map(str, Path("common", room).glob("*.py")))
+    return ["common/cells.py", "common/products.py", *own]
 
 
 def _paper_files(paper: str, *names: str) -> list[str]:

@@ -60,6 +60,7 @@ class Arm:
     settings: Settings
     sources: dict[str, str]  # flat key -> where its value was set
     condition: Literal["paper", "proxy"]
+    deviations: dict[str, list]  # flat key -> the paper's values, where this is none of them
     runs: tuple[Run, ...]
 
 
@@ -100,34 +101,46 @@ def expand(paper: Paper, scale_name: str, scale: Scale, paper_scale: Scale) -> d
         where = f"papers/{paper.name}/experiments.yaml: {name}"
         overlay, _ = experiment.scales.get(scale_name, (None, {}))
         replicates = (overlay and overlay.replicates) or scale.replicates or experiment.replicates
-        recipes = {
-            json.dumps(settings.explicit(), sort_keys=True)
-            for _, settings, _ in _arms(experiment, "paper", paper_scale, where)
-        }
+        papers = [settings for _, settings, _ in _arms(experiment, "paper", paper_scale, where)]
+        recipes = {json.dumps(settings.explicit(), sort_keys=True) for settings in papers}
         arms = {}
         for arm, settings, sources in _arms(experiment, scale_name, scale, where):
             if arm in arms:
                 raise Refused(f"{where}: two arms are called {arm!r}; give one of them a `name:`")
             runs = tuple(Run(arm, replicate, settings) for replicate in range(replicates))
             same = json.dumps(settings.explicit(), sort_keys=True) in recipes
-            arms[arm] = Arm(arm, settings, sources, "paper" if same else "proxy", runs)
+            condition: Literal["paper", "proxy"] = "paper" if same else "proxy"
+            arms[arm] = Arm(arm, settings, sources, condition, _deviations(settings, papers), runs)
         skipped = overlay.skip if overlay else None
         expanded[name] = Expanded(experiment, arms, replicates, skipped)
     return expanded
+
+
+def _deviations(settings: Settings, papers: list[Settings]) -> dict[str, list]:
+    """Return the settings whose value no arm of the paper's has, with the values they have."""
+    flats = [paper.flat() for paper in papers]
+    found = {}
+    for key, value in settings.flat().items():
+        theirs = [flat[key] for flat in flats]
+        if value not in theirs:
+            found[key] = [other for n, other in enumerate(theirs) if other not in theirs[:n]]
+    return found
 
 
 def _arms(
     experiment: Experiment, scale_name: str, scale: Scale, where: str
 ) -> Iterator[tuple[str, Settings, dict[str, str]]]:
     overlay, changed = experiment.scales.get(scale_name, (None, {}))
-    entries = overlay.arms if overlay and overlay.arms else experiment.arms
-    written = [arm for entry in entries for arm in _product(entry, where)]
+    papers = [arm for entry in experiment.arms for arm in _product(entry, where)]
+    entries = overlay.arms if overlay and overlay.arms else None
+    written = [arm for entry in entries for arm in _product(entry, where)] if entries else papers
+    # What varies among the paper's arms names an arm at every scale, so that names are the same.
     varied = [
         key
         for key in _ordered(written)
-        if key == "criterion" or len({repr(arm.get(key)) for arm in written}) > 1
+        if key == "criterion" or len({repr(arm.get(key)) for arm in [*written, *papers]}) > 1
     ]
-    for flat in written:
+    for flat in map(dict, written):
         given = flat.pop("name", None)
         arm = yaml.check_name(given or _name(flat, varied), "arm", where)
         layers = [

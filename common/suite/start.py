@@ -8,11 +8,13 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from common import datafiles, files, store
 from common.errors import Refused
+from common.suite.claims import load_claims, versions
 from common.suite.cost import duration, seconds
 from common.suite.expand import Run
 from common.suite.plan import PaperPlan, Plan, record_stores
@@ -57,8 +59,10 @@ def start(plan: Plan) -> None:
     write_specs(plan, files.ROOT / plan.out)
     for paper in plan.papers.values():
         folder = files.ROOT / plan.out / paper.paper.name
-        _write_if_new(folder / "plan.json", json.dumps(paper_plan(plan, paper), indent=1) + "\n")
-        _log_claims(plan, paper, folder / "claims.log")
+        content = paper_plan(plan, paper)
+        _write_if_new(folder / "plan.json", json.dumps(content, indent=1) + "\n")
+        claims = load_claims(files.PAPERS / paper.paper.name / "claims.yaml")
+        _log_claims(plan, versions(claims, content), folder / "claims.log")
     if waiting and plan.request.train:
         threading.Thread(target=_show_progress, args=(plan, waiting), daemon=True).start()
 
@@ -95,6 +99,7 @@ def paper_plan(plan: Plan, paper: PaperPlan) -> dict:
                     "settings": arm.settings.flat(),
                     "sources": arm.sources,
                     "condition": arm.condition,
+                    "deviations": arm.deviations,
                     "digests": [run.digest for run in arm.runs],
                 }
                 for arm in arms.values()
@@ -104,6 +109,7 @@ def paper_plan(plan: Plan, paper: PaperPlan) -> dict:
     return {
         "paper": paper.paper.name,
         "scale": plan.request.scale,
+        "claim": plan.request.claim,
         "judge": paper.scale.judge,
         "from_record": plan.request.from_record and plan.request.train,
         "citation": paper.paper.citation.model_dump(),
@@ -119,21 +125,20 @@ def _waiting(plan: Plan) -> dict[str, Run]:
     return {key: run for key, run in runs.items() if not store.find(key, places)}
 
 
-def _log_claims(plan: Plan, paper: PaperPlan, copy: Path) -> None:
-    """Append time and digest of each claim, unless the last lines say the same.
+def _log_claims(plan: Plan, now: Mapping[str, tuple[str, str]], copy: Path) -> None:
+    """Append time and digests of each claim and its runs, unless the last lines say the same.
 
     One log serves a scale, whichever folder its results are in; a request that reads the record
     goes on from the record's log.
     """
-    scale, name = plan.request.scale, paper.paper.name
+    scale, name = plan.request.scale, copy.parent.name
     path = files.RESULTS / scale / name / "claims.log"
     recorded = files.RESULTS / "record" / scale / name / "claims.log"
     old = path if path.exists() or not plan.request.from_record else recorded
-    now = {name: claim.version for name, claim in paper.claims.items()}
     lines = old.read_text().splitlines() if old.exists() else []
-    last = dict(line.split(" ")[1:3] for line in lines)
+    last = {line.split(" ")[1]: tuple(line.split(" ")[2:]) for line in lines}
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    new = [f"{stamp} {name} {value}" for name, value in now.items() if last.get(name) != value]
+    new = [f"{stamp} {id_} {' '.join(both)}" for id_, both in now.items() if last.get(id_) != both]
     for place in dict.fromkeys((path, copy)):
         _write_if_new(place, "".join(f"{line}\n" for line in [*lines, *new]))
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from common.models.roles import owner, role
 from common.training.optimizer import Optimizer
-
-NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,9 @@ class Recipe:
         """Return the fused optimiser of `model`'s parameters."""
         spared: set[int] = set()
         if self.decay != "all":
-            norms = (m for m in model.modules() if isinstance(m, NORMS))
-            spared = {id(p) for norm in norms for p in norm.parameters()}
+            spared = {
+                id(p) for name, p in model.named_parameters() if role(*owner(model, name)) == "norm"
+            }
         if self.decay == "weights":
             spared |= {id(p) for p in model.parameters() if p.dim() <= 1}
         groups = [

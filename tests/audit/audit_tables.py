@@ -36,8 +36,9 @@ def table(*groups):
 def plan(replicates=5, arms=None, judge="all", scale="cpu", condition="paper", experiment="table1"):
     entries = {
         name: {
-            "settings": s,
+            "settings": {"recipe.steps": 10000, **s},
             "condition": condition,
+            "deviations": {} if condition == "paper" else {"recipe.steps": [75000]},
             "digests": [f"d{r}" for r in range(replicates)],
         }
         for name, s in (arms or ARMS).items()

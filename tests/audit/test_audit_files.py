@@ -11,7 +11,7 @@ from common.audit.__main__ import main
 from common.audit.log import UNCHANGED, compare_with_log
 from common.audit.tables import to_csv, to_markdown
 from common.cells import spreadsheet_cell
-from common.suite.claims import load_claims
+from common.suite.claims import load_claims, versions
 
 CLAIMS = {
     "EDGE-05": {
@@ -33,8 +33,8 @@ def folder(tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps(plan()))
     (tmp_path / "claims.yaml").write_text(yaml.safe_dump(CLAIMS))
     lines = [
-        f"2030-01-01T00:00:00Z {name} {one.version}"
-        for name, one in load_claims(tmp_path / "claims.yaml").items()
+        f"2030-01-01T00:00:00Z {name} {' '.join(both)}"
+        for name, both in versions(load_claims(tmp_path / "claims.yaml"), plan()).items()
     ]
     (tmp_path / "claims.log").write_text("\n".join(lines) + "\n")
     return tmp_path
@@ -86,14 +86,34 @@ def test_a_changed_claim_is_named(folder):
     changed = {**CLAIMS, "EDGE-05": {**CLAIMS["EDGE-05"], "supported_beyond": 0.3}}
     (folder / "claims.yaml").write_text(yaml.safe_dump(changed))
     claims = load_claims(folder / "claims.yaml")
-    said = compare_with_log(claims, folder / "claims.log")
+    said = compare_with_log(claims, plan(), folder / "claims.log")
     assert said == (
         "claims changed after they were first planned: EDGE-05 (since the runs were planned)"
     )
     with open(folder / "claims.log", "a") as file:
-        file.write(f"2030-02-02T00:00:00Z EDGE-05 {claims['EDGE-05'].version}\n")
-    assert "EDGE-05 (2030-02-02T00:00:00Z)" in compare_with_log(claims, folder / "claims.log")
-    assert compare_with_log(claims, folder / "no.log") is None
+        version = " ".join(versions(claims, plan())["EDGE-05"])
+        file.write(f"2030-02-02T00:00:00Z EDGE-05 {version}\n")
+    said = compare_with_log(claims, plan(), folder / "claims.log")
+    assert "EDGE-05 (2030-02-02T00:00:00Z)" in said and "arms" not in said
+    assert compare_with_log(claims, plan(), folder / "no.log") is None
+
+
+def test_changed_arms_and_replicates_are_named(folder):
+    claims, more = load_claims(folder / "claims.yaml"), plan()
+    arms = more["experiments"]["table1"]["arms"]
+    arms["dense"]["digests"] = [*arms["dense"]["digests"], "0" * 20]
+    assert compare_with_log(claims, more, folder / "claims.log") == (
+        "arms or replicates changed after they were first planned: "
+        "EDGE-05 (since the runs were planned)"
+    )
+
+
+def test_a_log_from_before_arms_were_logged_speaks_of_claims_alone(folder):
+    claims = load_claims(folder / "claims.yaml")
+    lines = [f"2029-01-01T00:00:00Z {name} {one.version}" for name, one in claims.items()]
+    newer = (folder / "claims.log").read_text()
+    (folder / "claims.log").write_text("\n".join(lines) + "\n" + newer)
+    assert compare_with_log(claims, plan(), folder / "claims.log") == UNCHANGED
 
 
 def test_a_table_of_ones_own_prints_its_audit(folder, capsys):

@@ -171,6 +171,20 @@ def test_a_diverged_replicate_counts_at_chance_and_is_named():
     assert row["verdict"] == "not_tested" and "chance level is not known" in row["reason"]
 
 
+@pytest.mark.parametrize("failure", ["diverged", "degenerate"])
+def test_replicates_that_left_nothing_to_measure_count_too_and_a_failed_control_names_them(failure):
+    groups = [
+        rows("table1", "snip_0_05", NEAR),
+        [{**rows("table1", "dense", [1.0], split="run", metric=failure)[0], "replicate": r}
+         for r in range(5)],
+    ]  # fmt: skip
+    one = claim(control={"floor": {"of": {"criterion": "dense"}, "at_most": 2.5}})
+    (row,) = judged(one, table(*groups))
+    assert row["verdict"] == "not_tested"
+    assert row["reason"].startswith("these runs cannot tell: control failed: dense test_error 90")
+    assert "counted at chance level: dense replicate 0, dense replicate 1" in row["reason"]
+
+
 def test_steps():
     curve = [
         row
@@ -382,13 +396,13 @@ def test_summary_keeps_proxies_apart():
     assert counts["claims"] == 1
 
 
-def test_a_proxy_without_limits_names_the_settings_that_differ():
+def test_a_proxy_names_every_setting_that_is_not_the_papers():
     the_plan = plan(condition="proxy")
-    for one in the_plan["experiments"]["table1"]["arms"].values():
-        one["sources"] = {"data": "experiments.yaml", "recipe.steps": "scales.cpu"}
     (row,) = judged(claim(), the_plan=the_plan)
-    assert row["limits"] == "Not the paper's recipe: recipe.steps differ."
+    assert row["limits"] == "Proxy: recipe.steps 10000 (the paper's: 75000)."
     (row,) = judged(claim(limits="Short."), the_plan=the_plan)
+    assert row["limits"] == "Short. Proxy: recipe.steps 10000 (the paper's: 75000)."
+    (row,) = judged(claim(limits="Short."), the_plan=plan())
     assert row["limits"] == "Short."
 
 

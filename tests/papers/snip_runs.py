@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pandas as pd
 
-from common.report.inputs import read_published
+from common.products import read_published
 from common.suite.expand import expand
 from common.suite.experiments import load_paper, load_scale
 from common.suite.plan import PaperPlan, Plan, Request

@@ -6,7 +6,7 @@ import pytest
 from common import files
 from common.errors import Refused
 from common.new_paper import claim_prefix, main, new_paper
-from common.report.inputs import PUBLISHED_COLUMNS, read_published
+from common.products import PUBLISHED_COLUMNS, read_published
 from common.suite.claims import check_claims, load_claims
 from common.suite.expand import expand
 from common.suite.experiments import load_paper, load_scale, paper_names

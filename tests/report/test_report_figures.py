@@ -6,7 +6,8 @@ import synthetic_results as made
 from matplotlib.figure import Figure
 
 from common.errors import Refused
-from common.report import charts, read_published, read_runs
+from common.products import read_published
+from common.report import charts, read_runs
 from common.report.figures import draw, own_functions, write_figures
 from common.report.plots import RECALLED
 

@@ -9,14 +9,14 @@ from types import SimpleNamespace
 import jinja2
 import pytest
 import synthetic_results as made
-from conftest import page
+from made_page import page
 
 from common.errors import Refused
 from common.report.__main__ import main
 from common.report.claim_view import claims_of
 from common.report.page import HERE, report_page
 from common.report.settings_view import configuration, deviations
-from common.report.summary import counts, headline
+from common.report.summary import counts, headline, record_of
 
 
 class Elements(HTMLParser):
@@ -93,6 +93,25 @@ def test_counts_keep_proxies_and_published_numbers_apart(html):
         "in a proxy 1 holds, 1 fails, 1 stays open; on published numbers 1 holds."
     )
     assert "Of 5 supported by sampling, 5 stand after Holm's correction." in headline(claims)
+
+
+def test_printed_numbers_never_take_the_place_of_a_measured_verdict():
+    measured = made.claims("edge")[0] | {"verdict": "not_tested", "kind": "at_most"}
+    printed = measured | {"verdict": "supported", "evidence": "published", "condition": "paper"}
+    (shown,) = claims_of("edge", {"claims": [measured, printed]})
+    assert shown.row.verdict == "not_tested" and shown.evidence == "measured"
+    assert [(part.title, part.verdict) for part in shown.parts] == [("published", "supported")]
+    assert headline([shown]).startswith("None of the 1 claims was judged")
+    failed = measured | {"verdict": "contradicted", "condition": "proxy"}
+    of_record = record_of({"claims": [failed, printed]}, "cpu", "2026-01-20")
+    assert of_record[failed["id"]][2].label == "fails in the proxy"
+
+
+def test_an_estimate_that_decides_nothing_is_not_drawn():
+    row = next(row for row in made.claims("edge") if row["id"] == "EDGE-05")
+    for verdict, drawn in (("supported", True), ("not_tested", False)):
+        (shown,) = claims_of("edge", {"claims": [row | {"verdict": verdict}]})
+        assert bool(shown.row.drawing) == drawn and shown.row.estimate
 
 
 def test_a_proxy_never_reads_as_the_papers_conditions():

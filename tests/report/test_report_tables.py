@@ -9,9 +9,10 @@ from scipy import stats
 
 from common import store, tables
 from common.errors import Refused
-from common.report import read_published, read_runs, stored_runs
+from common.products import read_published
+from common.report import read_runs, stored_runs
 from common.report.cells import number
-from common.report.estimates import estimate, final_values
+from common.report.estimates import arm_values, estimate, final_values
 from common.report.tables import NOT_YET, experiment_table, read_table, shown, to_csv, to_markdown
 
 
@@ -190,3 +191,11 @@ def test_tables_and_the_page_need_neither_torch_nor_matplotlib():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "common.report.page" in done.stdout.split()
     assert not {"torch", "matplotlib"} & set(done.stdout.split())
+
+
+def test_an_arm_of_which_every_replicate_diverged_stands_at_chance_level():
+    final = pd.DataFrame(
+        {"run": "dense", "replicate": [0, 1], "metric": "run_diverged", "value": [1.0, 1.0]}
+    )
+    assert list(arm_values(final, "dense", "test_error", "mnist")) == [90.0, 90.0]
+    assert arm_values(final, "dense", "test_error", "my_data").empty

@@ -224,6 +224,26 @@ def test_the_condition_is_the_papers_only_for_the_papers_recipe(arms):
     assert conditions("smoke") == {"dense": "proxy", "snip": "proxy"}
 
 
+def test_deviations_are_the_values_that_no_arm_of_the_papers_has(arms):
+    entry = {
+        "arms": [{"criterion": "dense"}, {**SNIP, "density": [0.1, 0.05]}],
+        "scales": {"small": {"data": "digits", "arms": [{**SNIP, "density": [0.1, 0.3]}]}},
+    }
+    found = {name: arm.deviations for name, arm in arms("small", **entry).items()}
+    assert found["snip_0_1"] == {"data": ["mnist"]}
+    assert found["snip_0_3"] == {"data": ["mnist"], "density": [1.0, 0.1, 0.05]}
+    assert all(not arm.deviations for arm in arms("paper", **entry).values())
+
+
+def test_an_arm_has_the_name_it_has_at_the_papers_scale(arms):
+    entry = {
+        "arms": [{"model": ["lenet_300_100", "lenet5_caffe"], "criterion": "dense"}],
+        "scales": {"small": {"arms": [{"model": "lenet5_caffe", "criterion": "dense"}]}},
+    }
+    assert list(arms("small", **entry)) == ["lenet5_caffe_dense"]
+    assert "lenet5_caffe_dense" in arms("paper", **entry)
+
+
 def test_the_number_of_replicates_does_not_change_the_condition(arms):
     entry = {"arms": [SNIP], "scales": {"small": {"replicates": 1}}}
     assert arms("small", **entry)["snip"].condition == "paper"
@@ -333,7 +353,7 @@ def test_digests_are_those_of_the_stored_runs():
     run = Run("any", 3, settings)
     assert run.spec == {
         "procedure": "analyse_masks",
-        "version": 1,
+        "version": 2,
         "replicate": 3,
         "data": datafiles.DIGITS,
         "settings": {
@@ -341,7 +361,7 @@ def test_digests_are_those_of_the_stored_runs():
             "criterion": "snip", "density": 0.05, "scoring": {"batch": 10},
         },
     }  # fmt: skip
-    assert run.digest == digest(run.spec) == "05a446515a67e56860ed"
+    assert run.digest == digest(run.spec) == "e266bcab62d1896b6ada"
 
 
 def test_a_digest_depends_on_content_and_not_on_order():

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -101,9 +102,9 @@ def log(plan):
 def test_claims_are_logged_with_time_and_digest_before_any_job(begin):
     lines = log(begin())
     assert [line[1] for line in lines] == ["TINY-01", "TINY-02"]
-    for time, _, version in lines:
-        assert len(time) == 20 and time.endswith("Z")
-        assert len(version) == 20 and set(version) <= set("0123456789abcdef")
+    for time, _, *versions in lines:
+        assert len(time) == 20 and time.endswith("Z") and len(versions) == 2
+        assert all(re.fullmatch("[0-9a-f]{20}", version) for version in versions)
 
 
 def test_unchanged_claims_are_logged_once(begin):
@@ -117,10 +118,20 @@ def test_a_changed_claim_is_appended_and_what_stood_stays(begin, project):
     path.write_text(text.replace("supported_beyond: 0.5", "supported_beyond: 0.9"))
     changed = log(begin())
     assert changed[:2] == before
-    [(_, name, version)] = changed[2:]
-    assert name == "TINY-01" and version != before[0][2]
+    [(_, name, version, arms)] = changed[2:]
+    assert name == "TINY-01" and version != before[0][2] and arms == before[0][3]
     path.write_text(text)
     assert [line[1:] for line in log(begin())[3:]] == [before[0][1:]]
+
+
+def test_changed_replicates_are_logged_beside_the_claim(begin, project):
+    before = {name: both for _, name, *both in log(begin())}
+    scale = {"data": "digits", "recipe": {"steps": 40, "milestones": [20]}, "replicates": 4}
+    project.paper(scales={"small": scale})
+    changed = {name: both for _, name, *both in log(begin())[2:]}
+    assert changed
+    for name, (claim, arms) in changed.items():
+        assert claim == before[name][0] and arms != before[name][1]
 
 
 def test_a_paper_without_claims_can_be_started_again(begin, project):
