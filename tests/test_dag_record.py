@@ -68,6 +68,25 @@ def test_a_number_that_moved_is_named(recorded):
     assert "snip_0_2" in done.stdout
 
 
+def test_an_arm_with_other_settings_is_named_and_not_compared(recorded):
+    path = recorded / "results/record/smoke/toy/plan.json"
+    text = path.read_text()
+    plan = json.loads(text)
+    arm = next(iter(plan["experiments"]["one"]["arms"].values()))
+    first, *others = arm["digests"]
+    place = recorded / "results/record/smoke/store"
+    copy = place / "ab" / f"{'ab' * 10}.csv"
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_bytes((place / first[:2] / f"{first}.csv").read_bytes())
+    arm["digests"] = ["ab" * 10, *others]
+    path.write_text(json.dumps(plan))
+    done = python(recorded, "common.compare", "--scale", "smoke")
+    path.write_text(text)
+    copy.unlink()
+    assert "settings changed since the record, not compared: toy one: " in done.stdout
+    assert "0 of" in done.stdout and done.returncode == 0
+
+
 def test_comparing_with_nothing_is_refused(recorded):
     done = python(recorded, "common.compare", "--scale", "cpu")
     assert done.returncode == 2

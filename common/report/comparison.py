@@ -32,9 +32,9 @@ def compare(fresh: Path, record: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     verdicts : DataFrame
         ``paper, claim, evidence, record, fresh`` of the claims whose verdict changed.
     numbers : DataFrame
-        One row an arm and metric at its last step: means, replicates, difference, `agrees`. Exact
-        quantities agree to 1e-5 relative; means of trained networks if the Welch 99 % interval of
-        their difference contains 0.
+        One row an arm and metric at its last step: means, replicates, difference, `agrees`, and
+        whether the arm has the `same_settings` in both. Exact quantities agree to 1e-5 relative;
+        means of trained networks if the Welch 99 % interval of their difference contains 0.
 
     Raises
     ------
@@ -69,20 +69,28 @@ def _verdicts(paper: str, fresh: Path, record: Path) -> pd.DataFrame:
 
 
 def _numbers(paper: str, fresh: Path, record: Path) -> pd.DataFrame:
-    last, trained = [], set()
+    last, trained, first = [], set(), []
     for place in (record, fresh):
         plan = read_plan(place / paper / "plan.json")
         trained |= _trained(plan)
+        first.append(
+            {(e, run): arm["digests"][:1] for e, x in plan["experiments"].items()
+             for run, arm in x["arms"].items()}
+        )  # fmt: skip
         runs = stored_runs(plan, plan["experiments"], [place / "store"])
         final = runs.sort_values("step", kind="stable").groupby([*KEY, "replicate"]).last()
         last.append(final["value"].groupby(KEY).apply(list))
     both = pd.concat(last, axis=1, keys=["record", "fresh"]).dropna()
     rows = [
-        (paper, *key, np.mean(old), np.mean(new), len(old), len(new), *_agree(old, new, exact))
+        (
+            *(paper, *key, np.mean(old), np.mean(new), len(old), len(new)),
+            *(*_agree(old, new, exact), first[0][key[:2]] == first[1][key[:2]]),
+        )
         for key, old, new in both.itertuples()
         for exact in [key[0] not in trained or key[2] == "mask"]
     ]
-    columns = ["mean_record", "mean_fresh", "n_record", "n_fresh", "difference", "agrees"]
+    columns = ["mean_record", "mean_fresh", "n_record", "n_fresh"]
+    columns += ["difference", "agrees", "same_settings"]
     return pd.DataFrame(rows, columns=["paper", *KEY, *columns])
 
 
@@ -108,11 +116,18 @@ def _agree(old: list[float], new: list[float], exact: bool) -> tuple[float, bool
 
 
 def shown(verdicts: pd.DataFrame, numbers: pd.DataFrame) -> str:
-    """Return the comparison as text: changed verdicts, then the numbers that disagree."""
-    apart = numbers[~numbers["agrees"]]
+    """Return the comparison as text: changed verdicts, changed arms, numbers that disagree."""
     lines = [f"{len(verdicts)} verdict(s) changed"]
     if len(verdicts):
         lines.append(verdicts.to_string(index=False))
+    changed = numbers[~numbers["same_settings"]]
+    for (paper, experiment), rows in changed.groupby(["paper", "experiment"], sort=False):
+        arms = ", ".join(dict.fromkeys(rows["run"]))
+        lines.append(
+            f"settings changed since the record, not compared: {paper} {experiment}: {arms}"
+        )
+    numbers = numbers[numbers["same_settings"]]
+    apart = numbers[~numbers["agrees"]]
     lines.append(f"{len(apart)} of {len(numbers)} numbers disagree")
     if len(apart):
         lines.append(apart.head(40).to_string(index=False, float_format=lambda x: f"{x:.4g}"))
