@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from common import files, names
@@ -66,6 +66,26 @@ def check(name: str) -> None:
     for relative in needed:
         if not (root / relative).exists():
             raise _refused(name, f"{relative} is missing", root, remedy)
+
+
+def check_all(names_wanted: Iterable[str]) -> None:
+    """Refuse unless every data set of `names_wanted` is there; one sentence names all that fail.
+
+    Raises
+    ------
+    Refused
+        With the first problem, and the other data sets that have one.
+    """
+    problems = {}
+    for name in names_wanted:
+        try:
+            check(name)
+        except Refused as problem:
+            problems[name] = problem
+    if problems:
+        first, *others = problems
+        more = f' (and {", ".join(others)}: `make data NAMES="{" ".join(problems)}"`)'
+        raise Refused(f"{problems[first]}{more if others else ''}")
 
 
 def _refused(name: str, problem: str, root: Path, remedy: str) -> Refused:

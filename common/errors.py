@@ -34,6 +34,7 @@ def unknown(kind: str, given: object, allowed: Iterable[str], where: str = "") -
     names = sorted(map(str, allowed))
     # What begins alike is nearer than what merely shares letters: lenet5 means lenet5_caffe.
     alike = [name for name in names if name.startswith(str(given)) and str(given)]
+    alike = alike or [name for name in names if name.lower() == str(given).lower()]
     near = (alike or difflib.get_close_matches(str(given), names, n=2, cutoff=0.5))[:2]
     hint = f", did you mean {' or '.join(map(repr, near))}?" if near else "."
     prefix = f"{where}: " if where else ""

@@ -145,6 +145,22 @@ MEASURES = {
     "class_images": "common.procedures.measures:class_images",
 }
 
+# What runs record, as claims write it (<split>_<metric>; * stands for a parameter or a pixel).
+METRICS = {
+    "counts": ("mask_kept", "mask_prunable", "mask_excess"),
+    "layer_density": ("mask_density", "mask_effective_density", "mask_density:*"),
+    "multiplier_identity": ("score_identity_float32", "score_identity_float64"),
+    "conservation": ("score_conservation_spread",),
+    "mask_image": ("image_pixel:*",),
+    "image_correlation": ("image_correlation",),
+    "class_images": ("image_hits", "image_good", "image_own", "image_other"),
+    "training": (
+        "train_loss", "test_error", "test_loss", "test_best_error", "validation_error",
+        "validation_loss", "run_diverged", "run_degenerate", "mask_density",
+        "mask_effective_density", "mask_density:*",
+    ),
+}
+
 # A procedure is what an arm does: (code, version, whether it trains). A new version makes every
 # stored run of the procedure stale; the canary test fails when results change without one.
 PROCEDURES = {

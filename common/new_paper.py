@@ -14,6 +14,7 @@ from common.errors import Refused, command
 from common.suite import yaml
 from common.suite.experiments import RESERVED
 
+MOST_LETTERS = 40
 NAME, PREFIX = "my_paper", "PAPER"  # stand in the template for the name and the claims' prefix
 NEXT = """\
 papers/{name}/ is there, and runs as it is:
@@ -51,12 +52,14 @@ def new_paper(name: str, papers: Path = files.PAPERS) -> Path:
     Raises
     ------
     Refused
-        If the name is empty, not made of a-z, 0-9 and _ alone, without a letter, taken by a folder
-        of the results, taken by a paper, or gives claims the ids of another paper's.
+        If the name is empty or long, not made of a-z, 0-9 and _ alone, without a letter, taken by a
+        folder of the results, taken by a paper, or gives claims the ids of another paper's.
     """
     if not name:
         raise Refused("the paper needs a name: make new-paper NAME=my_paper")
     yaml.check_name(name, "paper", "NAME")
+    if len(name) > MOST_LETTERS:
+        raise Refused(f"paper {name[:20]!r}...: a name has at most {MOST_LETTERS} characters")
     prefix = claim_prefix(name)
     if name in RESERVED:
         raise Refused(f"paper {name!r}: the name is taken by a folder of results/<scale>/")

@@ -19,7 +19,9 @@ ENTRIES = [
 ]
 
 # What each room may import besides itself and the modules that serve all.
-SERVE_ALL = {"cells", "errors", "files", "names", "datafiles", "products", "store"}
+SERVE_ALL = {
+    "cells", "errors", "files", "names", "datafiles", "products", "store", "verdicts",
+}  # fmt: skip
 ROOMS = {
     "suite": set(),
     "data": set(),

@@ -7,12 +7,17 @@ a table holds is described in common/audit/submitted.py.
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common import files
 from common.audit.files import audit_files, write_audit
 from common.errors import command
+from common.verdicts import verdict_table
 
 
 @command
@@ -29,7 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--published", help="default: papers/<paper>/published.csv, if there is one"
     )
-    parser.add_argument("--out", type=Path, help="folder for audit.json, .csv, .md and .tex")
+    parser.add_argument(
+        "--out", type=Path,
+        help="folder for audit.json, .csv, .md and .tex; of --table: results/submitted/...",
+    )  # fmt: skip
     options = parser.parse_args(argv)
     if bool(options.runs) != bool(options.plan):
         parser.error("--runs goes with --plan; a table of your own is given as --table")
@@ -37,6 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.paper, options.runs or options.table, options.plan, options.claims,
         options.published, options.scale,
     )  # fmt: skip
+    if options.table:
+        name = re.sub(r"[^a-z0-9]+", "_", Path(options.table).stem.lower()).strip("_") or "table"
+        options.out = options.out or files.RESULTS / "submitted" / f"{options.paper}_{name}"
+        rows = json.loads(texts["json"])["claims"]
+        print(verdict_table(rows, decided_first=True))
+        print(f"\nThe whole audit: {os.path.relpath(options.out)}/audit.md (.csv, .json, .tex)")
     if options.out:
         write_audit(options.out, texts)
     else:

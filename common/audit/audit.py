@@ -100,14 +100,17 @@ def audit(
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the counts of an audit: verdicts on whole claims by condition, published ones apart.
 
-    ``no_runs`` holds the claims that no run here bears on.
+    ``unstated`` holds those judged on a submitted table that states no condition, ``no_runs``
+    those that no run here bears on.
     """
-    groups: dict[str, list[str]] = {"paper": [], "proxy": [], "no_runs": [], "published": []}
+    names = ("paper", "proxy", "unstated", "no_runs", "published")
+    groups: dict[str, list[str]] = {name: [] for name in names}
     for row in rows:
         if row["evidence"] == "published":
             groups["published"].append(row["verdict"])
         elif row["part"] is None:
-            groups[row["condition"] or "no_runs"].append(row["verdict"])
+            without = "no_runs" if row["n"] is None else "unstated"
+            groups[row["condition"] or without].append(row["verdict"])
     verdicts = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED)
     counts = {name: {v: found.count(v) for v in verdicts} for name, found in groups.items()}
     return {"claims": len({row["id"] for row in rows}), **counts}

@@ -16,7 +16,7 @@ from common.audit.tables import to_csv, to_json, to_latex, to_markdown
 from common.errors import Refused, unknown
 from common.products import read_plan, read_published
 from common.suite import yaml
-from common.suite.claims import load_claims
+from common.suite.claims import Claim, load_claims
 from common.suite.experiments import paper_names
 
 
@@ -62,6 +62,8 @@ def audit_files(
         table = table[table["paper"] == paper]
         if table.empty:
             raise Refused(f"{Path(runs).name}: no row has paper {paper!r}")
+    if plan is None:
+        _check_use(table, claimed, Path(runs).name)
     rows = audit(table, claimed, content, numbers, evidence)
     log = None
     if plan and content:
@@ -73,6 +75,19 @@ def audit_files(
         "md": to_markdown(paper, named, rows, log),
         "tex": to_latex(rows),
     }
+
+
+def _check_use(table: pd.DataFrame, claims: Mapping[str, Claim], shown: str) -> None:
+    """Refuse a table of which no claim could read a row."""
+    refs = [ref for c in claims.values() for leaf in c.leaves if leaf.estimand
+            for ref in leaf.estimand.refs()]  # fmt: skip
+    known, found = {ref.experiment for ref in refs}, set(table["experiment"])
+    if found and not found & known:
+        raise unknown("experiment", sorted(found)[0], known, shown)
+    keys = {key for ref in refs if ref.experiment in found for key in ref.selector} - {"run"}
+    if keys and not keys & set(table):
+        listed = ", ".join(sorted(keys))
+        raise Refused(f"{shown}: the claims select arms by the columns {listed}; none is there")
 
 
 def write_audit(folder: str | Path, texts: Mapping[str, str]) -> None:

@@ -8,10 +8,11 @@ A table of one's own is a CSV file in UTF-8, one row a measurement, with the col
 - ``split``, ``metric``: such as ``test`` and ``error``; a claim's ``test_error`` is these two;
 - ``value``: a finite number; errors and accuracies in points, 0 to 100;
 
-and, where wanted, ``step`` (default 0; the last one is judged), ``paper``, ``condition``
-(``paper`` or ``proxy``) and the settings that the claims select arms by, with dotted names:
-``criterion``, ``density``, ``scoring.batch``. A run that diverged has a row (run, diverged, 1).
-Names are made of letters, digits and ``_ . : -``; other text has no markup.
+and, where wanted, ``step`` (default 0; the last one is judged), ``paper``, ``condition`` (``paper``
+or ``proxy``; without it the verdicts are of no stated condition) and the settings that the claims
+select arms by, with dotted names: ``criterion``, ``density``, ``scoring.batch``. A run that
+diverged has a row (run, diverged, 1). Names are made of letters, digits and ``_ . : -``; other text
+has no markup.
 """
 
 from __future__ import annotations
@@ -97,7 +98,13 @@ def check_table(table: pd.DataFrame, shown: str = "run table", finite: bool = Tr
         bad = numbers.isna() | (numbers < 0) | (numbers != np.floor(numbers))
         _refuse(table, column, bad, "must be a whole number from 0", shown)
         table[column] = numbers.astype(int)
+    if "condition" in table:
+        stated = table["condition"].fillna("").isin(["", "paper", "proxy"])
+        _refuse(table, "condition", ~stated, "must be paper or proxy", shown)
     values = pd.to_numeric(table["value"], errors="coerce")
+    points = table["metric"].str.endswith(("error", "accuracy"))
+    outside = points & np.isfinite(values) & ((values < 0) | (values > 100))
+    _refuse(table, "value", outside, "must lie in 0..100: it is in points", shown)
     bad = ~np.isfinite(values)
     if finite and bad.any():
         diverged = (table["split"] == "run") & (table["metric"] == "diverged") & (values == 1)

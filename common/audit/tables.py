@@ -16,9 +16,9 @@ from common.cells import latex_cell, markdown_cell, spreadsheet_cell
 # What stands in the page's columns: the paper's condition and the proxy are never mixed.
 READS = {"supported": "holds", "contradicted": "fails"}
 COLUMNS = (
-    "claim", "says", "where", "kind", "paper's condition", "in the proxy", "published data",
-    "measured [90 % interval]", "boundary", "n", "power", "after Holm", "printed", "other reading",
-    "reason", "control", "limits",
+    "claim", "says", "where", "kind", "paper's condition", "in the proxy", "condition not stated",
+    "published data", "measured [90 % interval]", "boundary", "n", "power", "after Holm", "printed",
+    "other reading", "reason", "control", "limits",
 )  # fmt: skip
 INHERITED = ("says", "where", "control", "limits")  # not repeated in the rows of parts
 LATEX_COLUMNS = (
@@ -122,16 +122,18 @@ def number(value: float | None) -> str:
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     verdict = READS.get(row["verdict"], row["verdict"].replace("_", " "))
-    place = row["condition"] or "paper"
     published = row["evidence"] == "published"
+    unstated = row["evidence"] == "submitted" and row["condition"] is None
+    place = None if published or unstated else row["condition"] or "paper"
     other, printed = row["other_reading"], row["published"]
     return {
         "claim": f"{row['id']}/{row['part']}" if row["part"] else row["id"],
         "says": row["says"],
         "where": row["where"],
         "kind": row["kind"].replace("_", " "),
-        "paper's condition": verdict if place == "paper" and not published else "",
-        "in the proxy": f"{verdict} in the proxy" if place == "proxy" and not published else "",
+        "paper's condition": verdict if place == "paper" else "",
+        "in the proxy": f"{verdict} in the proxy" if place == "proxy" else "",
+        "condition not stated": verdict if unstated else "",
         "published data": verdict if published else "",
         "measured [90 % interval]": _estimate(row),
         "boundary": _boundary(row),
@@ -168,6 +170,7 @@ def _counts(rows: list[dict[str, Any]]) -> str:
     names = {
         "paper": "In the paper's condition",
         "proxy": "In proxies",
+        "unstated": "In a condition not stated",
         "no_runs": "Without runs",
         "published": "On published data",
     }

@@ -231,8 +231,8 @@ def layer_densities(
 
 def check_density(density: float) -> None:
     """Refuse a density outside (0, 1]."""
-    if not 0 < density <= 1:
-        raise Refused(f"density {density} must lie in (0, 1]")
+    if not isinstance(density, int | float) or not 0 < density <= 1:
+        raise Refused(f"density {density!r} must lie in (0, 1]")
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

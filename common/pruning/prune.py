@@ -10,7 +10,7 @@ from torch import nn
 
 from common.errors import Refused
 from common.pruning.ablate import check_ablation, invert, shuffle
-from common.pruning.allocate import Count, Ties, allocate
+from common.pruning.allocate import Count, Ties, allocate, check_density
 from common.pruning.criterion import (
     Batch,
     Criterion,
@@ -23,7 +23,7 @@ from common.pruning.masks import Masks
 from common.pruning.network import NormMode
 from common.pruning.prunable import Biases, prunable
 from common.pruning.schedule import densities
-from common.pruning.score import redrawn, score_with
+from common.pruning.score import check_given, redrawn, score_with
 
 
 def prune(
@@ -104,6 +104,8 @@ def prune(
     0.25
     """
     check_ablation(ablation)
+    check_given(model, batches)
+    check_density(density)
     if isinstance(batches, Iterator):
         batches = list(batches)  # an iterator could be read once only
     if generator is None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from common.errors import Refused
 from common.pruning.criteria import mean_gradients
 from common.pruning.criterion import (
     Batch,
@@ -96,6 +97,7 @@ def score(
     >>> score(net, criterion="snip", batches=[batch])["weight"].shape
     torch.Size([2, 2])
     """
+    check_given(model, batches)
     method = find(criterion)
     given = {
         "loss": loss,
@@ -152,6 +154,23 @@ def sensitivity(
     with network.scoring():
         gradients = mean_gradients(network, batches, loss or Options().loss)
     return {name: network.dense[name] * g for name, g in gradients.items()}
+
+
+def check_given(model: object, batches: object) -> None:
+    """Refuse what is no network, and a single (images, labels) where a list of them is meant.
+
+    Raises
+    ------
+    Refused
+        In either case.
+    """
+    if not isinstance(model, nn.Module):
+        raise Refused(
+            f"model must be a torch.nn.Module, not {type(model).__name__}; "
+            'common.models.build("resnet20", classes=10, in_shape=(3, 32, 32)) makes one by name'
+        )
+    if isinstance(batches, tuple | list) and any(isinstance(part, Tensor) for part in batches):
+        raise Refused("batches must be a list of (images, labels), such as [(images, labels)]")
 
 
 def redrawn(model: nn.Module, redraw: Callable[[nn.Module], object] | None) -> nn.Module:

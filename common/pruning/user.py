@@ -6,17 +6,17 @@ import importlib.util
 from pathlib import Path
 
 from common.errors import Refused
-from common.pruning.criterion import UserCriterion
+from common.pruning.criterion import Criterion, UserCriterion
 
 
-def load_criterion(where: str) -> UserCriterion:
+def load_criterion(where: str) -> Criterion | UserCriterion:
     """Return the function that ``file.py:function`` names; importing the file runs its code.
 
     Parameters
     ----------
     where : str
         Path of a Python file, a colon, and the name of a function (model, batches, loss) ->
-        {parameter name: tensor of scores}.
+        {parameter name: tensor of scores}, or of one decorated with `criterion`.
 
     Raises
     ------
@@ -40,6 +40,6 @@ def load_criterion(where: str) -> UserCriterion:
             f"criterion {where!r}: importing {file} raises {type(error).__name__}: {error}"
         ) from error
     function = getattr(module, name, None)
-    if not callable(function):
+    if not callable(function) and not isinstance(function, Criterion):
         raise Refused(f"criterion {where!r}: {file} defines no function {name!r}")
     return function

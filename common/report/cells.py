@@ -36,6 +36,8 @@ def number(value: object, beside: object = None) -> str:
     if amount == 0 and beside is None:
         return "0"
     size = max(abs(amount), 0.0 if beside is None else abs(float(str(beside))))
+    if amount.is_integer() and size >= 1000:
+        return f"{amount:.0f}"
     if size >= 0.1:
         return f"{amount:.2f}"
     if size >= 1e-4:

@@ -12,18 +12,9 @@ from markupsafe import Markup
 from common.errors import Refused, unknown
 from common.report.cells import natural_key, number, typeset
 from common.report.interval_svg import Stretches, interval_svg, regions, said_regions
+from common.verdicts import VERDICTS, verdict_label
 
-VERDICTS = ("supported", "contradicted", "inconclusive", "not_tested")
 SYMBOLS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?", "not_tested": "–"}
-LABELS = {
-    "paper": ("supported", "contradicted", "inconclusive", "not tested"),
-    "proxy": (
-        "holds in the proxy",
-        "fails in the proxy",
-        "inconclusive in the proxy",
-        "not tested",
-    ),
-}
 PLUMBING = "plumbing run"  # the audit's reason for not judging sampled claims
 
 
@@ -165,7 +156,8 @@ def _claim(
 
 def _row(raw: Mapping, condition: str, judge: str) -> Row:
     other = raw.get("other_reading") or {}
-    other_label = verdict_label(other["verdict"], condition) if other else ""
+    evidence = str(raw.get("evidence") or "")
+    other_label = verdict_label(other["verdict"], condition, evidence) if other else ""
     stretches = _stretches(raw)
     # What a failed control leaves untested has an estimate, but no place beside a boundary.
     drawing = ""
@@ -217,13 +209,8 @@ def _inside(interval: Sequence[float | None], stretches: Stretches) -> bool:
     return any(a <= low and high <= b for a, b in stretches)
 
 
-def verdict_label(verdict: str, condition: str) -> str:
-    """Return a verdict in words; of a proxy it never reads as if it were the paper's conditions."""
-    return LABELS["proxy" if condition == "proxy" else "paper"][VERDICTS.index(verdict)]
-
-
 def _label(raw: Mapping, condition: str, judge: str) -> str:
-    label = verdict_label(raw["verdict"], condition)
+    label = verdict_label(raw["verdict"], condition, str(raw.get("evidence") or ""))
     plumbing = judge == "exact" and PLUMBING in str(raw.get("reason") or "").lower()
     return f"{label} ({PLUMBING})" if plumbing and raw["verdict"] == "not_tested" else label
 

@@ -21,6 +21,7 @@ from common.report.cells import typeset
 from common.report.estimates import DATA_COLUMNS
 from common.report.settings_view import Configuration, configuration, deviations
 from common.report.tables import NOT_YET, Shown, read_table, reading, shown
+from common.verdicts import VERDICTS
 
 HERE = Path(__file__).parent
 
@@ -106,12 +107,12 @@ def report_page(
     environment.filters["typeset"] = typeset
     return environment.get_template("page.html.j2").render(
         scale=scale,
-        date=_date(results / "machine.json"),
+        date=summary.date_of(results / "machine.json"),
         papers=views,
         claims=claims,
         headline=summary.headline(claims),
         groups={key: text for key, text in summary.GROUPS.items() if key in used | {"paper"}},
-        verdicts=claim_view.VERDICTS[:3],
+        verdicts=VERDICTS[:3],
         labels=sorted({claim.row.label for claim in claims}),
         evidence=sorted({claim.evidence for claim in claims} - {""}),
         plumbing=any(view.plumbing for view in views),
@@ -136,7 +137,7 @@ def content_policy(style: str, script: str) -> str:
 def _paper(name: str, folder: Path, record: Path, published: Path) -> Paper:
     plan, audit = read_plan(folder / "plan.json"), read_object(folder / "audit.json")
     judge = str(plan.get("judge", "all"))
-    claims = claim_view.claims_of(name, audit, judge, _records(record, name))
+    claims = claim_view.claims_of(name, audit, judge, summary.records(record, name))
     unknown = dict.fromkeys(("title", "authors", "venue", "year"), "")
     citation = unknown | (plan.get("citation") or {})
     return Paper(
@@ -152,22 +153,6 @@ def _paper(name: str, folder: Path, record: Path, published: Path) -> Paper:
         plumbing=judge == "exact",
         elsewhere=_elsewhere(plan, published / name / "published.csv"),
     )
-
-
-def _records(record: Path, paper: str) -> dict[str, claim_view.Record]:
-    """Return the best verdict of record on each claim: the paper's conditions, then the latest."""
-    best: dict[str, tuple[int, str, claim_view.Record]] = {}
-    for path in sorted(record.glob(f"*/{paper}/audit.json")):
-        scale = path.parent.parent
-        judged = summary.record_of(read_object(path), scale.name, _date(scale / "machine.json"))
-        for claim, found in judged.items():
-            if claim not in best or found[:2] > best[claim][:2]:
-                best[claim] = found
-    return {claim: found[2] for claim, found in best.items()}
-
-
-def _date(path: Path) -> str:
-    return str(read_object(path).get("date") or "") if path.exists() else ""
 
 
 def _links(citation: Mapping) -> list[tuple[str, str]]:

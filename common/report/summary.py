@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from common.report.claim_view import VERDICTS, Claim, Record, verdict_label
+from common.products import read_object
+from common.report.claim_view import Claim, Record
+from common.verdicts import VERDICTS, verdict_label
 
 # Groups of judged claims, in the order of the page; a group without claims is not shown.
 GROUPS = {
@@ -30,6 +33,26 @@ def record_of(audit: Mapping, scale: str, date: str) -> dict[str, tuple[int, str
             rank = 0 if condition == "proxy" else 1
             judged[raw["id"]] = (rank, date, Record(raw["verdict"], condition, label, scale, date))
     return judged
+
+
+def records(folder: Path, paper: str) -> dict[str, Record]:
+    """Return the best verdict of record on each claim: the paper's conditions, then the latest.
+
+    `folder` holds ``<scale>/<paper>/audit.json`` and ``<scale>/machine.json``.
+    """
+    best: dict[str, tuple[int, str, Record]] = {}
+    for path in sorted(folder.glob(f"*/{paper}/audit.json")):
+        scale = path.parent.parent
+        judged = record_of(read_object(path), scale.name, date_of(scale / "machine.json"))
+        for claim, found in judged.items():
+            if claim not in best or found[:2] > best[claim][:2]:
+                best[claim] = found
+    return {claim: found[2] for claim, found in best.items()}
+
+
+def date_of(path: Path) -> str:
+    """Return the date in a ``machine.json``, empty where there is none."""
+    return str(read_object(path).get("date") or "") if path.exists() else ""
 
 
 def counts(claims: Sequence[Claim]) -> dict[str, dict[str, int]]:

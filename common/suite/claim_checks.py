@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from common import names
@@ -183,6 +184,7 @@ def _check_ref(ref: Ref, experiments: Mapping[str, Mapping[str, Arms]], where: s
     for key in ref.selector:
         if key not in keys | {"run"}:
             raise unknown("setting", key, keys | {"run"}, where)
+    _check_metric(ref.metric, [s for arms in scales.values() for s in arms.values()], where)
     counts = {scale: matching(ref.selector, arms) for scale, arms in scales.items()}
     shown = f"{ref.selector} of {ref.experiment}"
     if not any(counts.values()):
@@ -193,6 +195,19 @@ def _check_ref(ref: Ref, experiments: Mapping[str, Mapping[str, Arms]], where: s
             raise Refused(
                 f"{where}: {shown} must match one arm, but at scale {scale} it is {named}"
             )
+
+
+def _check_metric(metric: str, settings: list[Mapping], where: str) -> None:
+    """Refuse a metric that no arm of the experiment records; unknown procedures record anything."""
+    recorded: set[str] = set()
+    for arm in settings:
+        if str(arm.get("procedure")) not in names.PROCEDURES:
+            return
+        measures = arm.get("measures")
+        kinds = measures if isinstance(measures, list) and measures else ["training"]
+        recorded |= {pattern for kind in kinds for pattern in names.METRICS[kind]}
+    if not any(fnmatchcase(metric, pattern) for pattern in recorded):
+        raise unknown("metric", metric, recorded, where)
 
 
 def _trains(leaf: Claim, experiments: Mapping[str, Mapping[str, Arms]]) -> bool:

@@ -237,7 +237,7 @@ def settings(config: Mapping[str, object]) -> Request:
     allowed = ("scale", "papers", "claim", "from_record", "train")
     shown = " ".join(f"{key}={value}" for key, value in config.items())
     yaml.check_keys(config, allowed, f"--config {shown}")
-    scale = str(config.get("scale") or "smoke")
+    scale = str(config.get("scale", "smoke"))
     if scale not in scale_names() or scale == "record":
         raise unknown("scale", scale, scale_names(), "--config")
     given = config.get("papers")

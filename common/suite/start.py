@@ -52,10 +52,15 @@ def start(plan: Plan) -> None:
     """
     if not os.environ.get("SUITE_LOCKED"):
         hold(wait=False)  # the descriptor stays open as long as Snakemake lives
+    out = files.ROOT / plan.out
+    for folder in (out, *out.parents):
+        if folder.exists():
+            if not folder.is_dir() or not os.access(folder, os.W_OK):
+                raise Refused(f"{folder.relative_to(files.ROOT)}: not a folder that can be written")
+            break
     waiting = _waiting(plan)
     if plan.request.train:
-        for name in sorted({run.settings.data for run in waiting.values()}):
-            datafiles.check(name)
+        datafiles.check_all(sorted({run.settings.data for run in waiting.values()}))
     write_specs(plan, files.ROOT / plan.out)
     for paper in plan.papers.values():
         folder = files.ROOT / plan.out / paper.paper.name

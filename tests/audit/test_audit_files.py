@@ -6,6 +6,7 @@ import pytest
 import yaml
 from audit_tables import CONTROL, claim, plan, usual
 
+from common import files
 from common.audit import FIELDS, audit
 from common.audit.__main__ import main
 from common.audit.log import UNCHANGED, compare_with_log
@@ -116,16 +117,44 @@ def test_a_log_from_before_arms_were_logged_speaks_of_claims_alone(folder):
     assert compare_with_log(claims, plan(), folder / "claims.log") == UNCHANGED
 
 
-def test_a_table_of_ones_own_prints_its_audit(folder, capsys):
+def test_a_table_of_ones_own_prints_its_audit(folder, capsys, monkeypatch):
+    monkeypatch.setattr(files, "RESULTS", folder / "results")
     own = usual().drop(columns=["paper", "condition", "step", "procedure", "data"])
     own.to_csv(folder / "my.csv", index=False)
     claims = ["--claims", f"{folder}/claims.yaml"]
     assert main(["--paper", "edge", "--table", f"{folder}/my.csv", *claims]) == 0
-    assert "holds" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "supported, condition not stated" in said and "holds" not in said
+    written = (folder / "results/submitted/edge_my/audit.md").read_text()
+    assert "In a condition not stated: 1 supported" in written
     out = ["--out", str(folder / "own")]
     assert main(["--paper", "edge", "--table", f"{folder}/my.csv", *claims, *out]) == 0
     row = json.loads((folder / "own/audit.json").read_text())["claims"][0]
     assert (row["evidence"], row["verdict"], row["condition"]) == ("submitted", "supported", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"condition": "banana"}, "row 2: condition 'banana' must be paper or proxy"),
+        ({"value": 165}, "row 2: value '165' must lie in 0..100: it is in points"),
+        ({"experiment": "tabel1"}, "unknown experiment 'tabel1', did you mean 'table1'?"),
+    ],
+)
+def test_tables_that_no_claim_could_read_are_refused(folder, capsys, change, sentence):
+    usual().assign(**change).to_csv(folder / "my.csv", index=False)
+    given = ["--paper", "edge", "--table", f"{folder}/my.csv", "--out", str(folder / "own")]
+    assert main([*given, "--claims", f"{folder}/claims.yaml"]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (folder / "own").exists()
+
+
+def test_a_table_without_the_columns_that_claims_select_by_is_refused(folder, capsys):
+    own = usual().rename(columns={"criterion": "Criterion", "density": "Density"})
+    own.to_csv(folder / "my.csv", index=False)
+    given = ["--paper", "edge", "--table", f"{folder}/my.csv"]
+    assert main([*given, "--claims", f"{folder}/claims.yaml"]) == 2
+    assert "select arms by the columns criterion, density; none is there" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

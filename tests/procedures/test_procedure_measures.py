@@ -1,5 +1,7 @@
 """What `analyse_masks` measures, against counting and identities."""
 
+from fnmatch import fnmatchcase
+
 import pytest
 import torch
 from small_runs import settings, spec
@@ -90,4 +92,8 @@ def test_masks_of_several_classes_are_drawn_independently():
 
 def test_every_measure_in_the_registry_gives_rows():
     for name in names.MEASURES:
-        assert measured(name, scoring={"batch": 20}), name
+        found = measured(name, scoring={"batch": 20})
+        assert found, name
+        for metric in map("_".join, found):
+            assert any(fnmatchcase(metric, p) for p in names.METRICS[name]), (name, metric)
+    assert set(names.METRICS) == {*names.MEASURES, "training"}

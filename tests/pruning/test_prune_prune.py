@@ -265,6 +265,9 @@ def test_an_emptied_layer_is_a_result():
         ({"batches": []}, "needs batches"),
         ({"batches": None}, "needs batches"),
         ({"density": 0}, r"density 0 must lie"),
+        ({"density": "abc"}, r"density 'abc' must lie"),
+        ({"model": "resnet20"}, r"must be a torch\.nn\.Module, not str"),
+        ({"batches": batch()}, r"batches must be a list of \(images, labels\)"),
         ({"reading": "code"}, "unknown reading"),
         ({"norm_mode": "test"}, "unknown batch-norm mode"),
         ({"reduction": "sum"}, "unknown reduction"),
@@ -276,7 +279,8 @@ def test_an_emptied_layer_is_a_result():
 )
 def test_bad_arguments_are_refused(wrong, message):
     with pytest.raises(Refused, match=message):
-        prune(mlp(), **{"criterion": "snip", "density": 0.5, "batches": [batch()], **wrong})
+        right = {"model": mlp(), "criterion": "snip", "density": 0.5, "batches": [batch()]}
+        prune(**{**right, **wrong})
 
 
 def test_settings_of_a_table_do_not_override_what_defines_a_method():
