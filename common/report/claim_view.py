@@ -55,6 +55,7 @@ class Row:
     holm: str
     other: str
     other_detail: str
+    published: str
     limits: str
 
     @property
@@ -76,7 +77,6 @@ class Claim:
     scale: str
     reading: str
     row: Row
-    published: str
     needed_n: str
     numbers: dict[str, float | int | None]  # what number columns are sorted by
     parts: list[Row] = field(default_factory=list)
@@ -140,14 +140,11 @@ def _claim(
     measured = "proxy" if condition == "proxy" else "paper"
     group = evidence if evidence in ("published", "submitted") else measured
     row = _row(raw, condition, judge)
-    published = raw.get("published") or {}
-    origin = str(published.get("origin") or "")
-    shown = typeset(number(published.get("value"))) + (f" ({origin})" if origin else "")
     return Claim(
         paper=paper, id=raw["id"], where=str(raw.get("where") or ""), group=group,
         condition=condition, evidence=evidence, scale=str(raw.get("scale") or ""),
         reading=str(raw.get("reading") or "").replace("_", " "), row=row,
-        published=shown if published else "", needed_n=number(raw.get("needed_n")),
+        needed_n=number(raw.get("needed_n")),
         numbers={key: raw.get(key) for key in ("estimate", "n", "power")},
         parts=[_row(part, str(part.get("condition") or condition), judge) for part in parts],
         record=record if raw["verdict"] == "not_tested" else None,
@@ -181,6 +178,7 @@ def _row(raw: Mapping, condition: str, judge: str) -> Row:
         holm=number(raw.get("holm")),
         other=other_label,
         other_detail=_other(other),
+        published=_published(raw.get("published") or {}),
         limits=str(raw.get("limits") or ""),
     )
 
@@ -239,6 +237,13 @@ def _other(other: Mapping) -> str:
     reading = str(other.get("reading") or "").replace("_", " ")
     shown = _estimate(other.get("estimate"), other.get("interval"))
     return f"reading of the {reading}: {shown}" if shown else f"reading of the {reading}"
+
+
+def _published(number_of: Mapping) -> str:
+    if not number_of:
+        return ""
+    origin = str(number_of.get("origin") or "")
+    return typeset(number(number_of.get("value"))) + (f" ({origin})" if origin else "")
 
 
 def said(value: object) -> str:

@@ -129,7 +129,7 @@ def test_claims_show_all_that_the_audit_found(html):
     assert five.row.estimate == "0.05 [−0.05, 0.15]" and five.row.unit == "points"
     assert (five.row.n, five.row.power, five.row.holm) == (10, "90 %", "yes")
     assert five.row.other == "inconclusive" and "[−0.10, 0.40]" in five.row.other_detail
-    assert five.published == "−0.10 (found:Table 1)"
+    assert five.row.published == "−0.10 (found:Table 1)"
     assert claims["EDGE-07"].needed_n == "23"
     assert claims["EDGE-03"].parts[0].title == "density 0.5"
     assert claims["EDGE-03"].part_counts == "2 supported, 1 inconclusive"
