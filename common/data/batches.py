@@ -19,6 +19,8 @@ from common.data.sets import Split
 from common.errors import Refused, unknown
 
 Pixels = Literal["standard", "unit"]
+Sampling = Literal["random", "balanced", "by_class"]
+SAMPLINGS: tuple[Sampling, ...] = ("random", "balanced", "by_class")
 Batch = tuple[Tensor, Tensor]
 
 ON_DEVICE = 16 * 2**30  # bytes: larger sets stay in main memory and are sent batch by batch
@@ -175,15 +177,19 @@ def scoring_batches(
     *,
     mean: Sequence[float],
     sd: Sequence[float],
+    sampling: Sampling = "random",
     pixels: Pixels = "standard",
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
 ) -> Iterator[Batch]:
     """Yield the batches that a criterion sees: drawn at random, never augmented.
 
-    Batches are cut from a permutation of the images, and from a new one when fewer than a batch
-    are left: no image occurs twice in a batch, nor in two batches before all had their turn. From
-    equal generators, a smaller first batch is the beginning of a larger one.
+    ``"random"``: batches are cut from a permutation of the images, and from a new one when fewer
+    than a batch are left: no image occurs twice in a batch, nor in two batches before all had their
+    turn. From equal generators, a smaller first batch is the beginning of a larger one.
+    ``"balanced"``: as many images of each class, in random order, over all batches together;
+    ``"by_class"``: the same, class by class, as GraSP's code draws them, so that its two half
+    batches hold five classes each.
 
     Parameters
     ----------
@@ -193,6 +199,8 @@ def scoring_batches(
         Images in a batch, and number of batches.
     generator : Generator
         On the CPU.
+    sampling : {"random", "balanced", "by_class"}
+        How they are drawn.
     mean, sd, pixels, dtype
         See `normalise`.
     device : str or torch.device
@@ -206,16 +214,37 @@ def scoring_batches(
     Raises
     ------
     Refused
-        On the first draw, if a batch is larger than the split.
+        On the first draw, if a batch is larger than the split, or the images cannot be shared out
+        equally among the classes.
     """
     _fits(batch, split)
     waiting = torch.empty(0, dtype=torch.int64)
+    if sampling != "random":
+        waiting = _balanced(split, batch * batches, sampling, generator)
     for _ in range(batches):
         if len(waiting) < batch:
             waiting = torch.randperm(len(split), generator=generator)
         chosen, waiting = waiting[:batch], waiting[batch:]
         part = split.take(chosen.to(split.labels.device))
         yield normalise(part.images.to(device), mean, sd, pixels, dtype), part.labels.to(device)
+
+
+def _balanced(split: Split, images: int, sampling: Sampling, generator: Generator) -> Tensor:
+    """Return the indices of `images` images, as many of each class that the split holds."""
+    if sampling not in SAMPLINGS:
+        raise unknown("sampling", sampling, SAMPLINGS)
+    labels = split.labels.cpu()
+    classes = labels.unique()
+    share, rest = divmod(images, len(classes))
+    scarcest = int(labels.bincount()[classes].min())
+    if rest or share > scarcest:
+        raise Refused(
+            f"{images} images cannot be shared out among {len(classes)} classes "
+            f"of at least {scarcest} images each"
+        )
+    order = torch.randperm(len(labels), generator=generator)
+    chosen = torch.cat([order[labels[order] == c][:share] for c in classes])
+    return chosen if sampling == "by_class" else chosen[torch.randperm(images, generator=generator)]
 
 
 def evaluation_batches(

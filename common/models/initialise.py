@@ -151,6 +151,26 @@ def initialise_(
     return model
 
 
+def initialise_linear_(
+    model: nn.Module, name: str, generator: torch.Generator, sd: float = 1.0
+) -> nn.Module:
+    """Draw the weights of the linear layers of `model` anew, in place, and return it.
+
+    Parameters and refusals as of `initialise_`; everything else keeps its values.
+
+    References
+    ----------
+    alecwangcq/GraSP, pruner/GraSP.py: the network is scored with such a head and trained with
+    another.
+    """
+    rule = _rule(name)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.Linear):
+                module.weight.copy_(rule(module.weight.shape, generator, sd))
+    return model
+
+
 def _rule(name: str) -> Rule:
     if name not in names.INITIALISERS:
         raise unknown("initialiser", name, names.INITIALISERS)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from types import SimpleNamespace
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from common import data as datasets
 from common.data import Batcher, Data, Split
-from common.models import build, initialise_, input_shape
+from common.models import build, initialise_, initialise_linear_, input_shape
 from common.procedures.streams import generator, seed
 from common.pruning import Masks, prune
 
@@ -34,6 +34,16 @@ def _fitted(name: str, in_shape: tuple[int, int, int] | None) -> Data:
 def channels_last(model: nn.Module) -> bool:
     """Return whether `model` and its images lie channels last: it convolves, and is faster so."""
     return any(isinstance(module, nn.Conv2d) for module in model.modules())
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Batches that are drawn anew each time they are gone through."""
+
+    draw: Callable[[], Iterator[Batch]]
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.draw()
 
 
 @dataclass
@@ -111,16 +121,25 @@ class Stage:
 
     def scoring_batches(self, one_class: int | None = None) -> list[Batch]:
         """Return the batches that a criterion sees: not augmented, from the training split."""
+        return list(self._draws(one_class)())
+
+    def _draws(self, one_class: int | None) -> Callable[[], Iterator[Batch]]:
+        """Return a function that draws scoring batches, others each time it is called."""
         scoring = self.settings.scoring
         split = self.training if scoring.labels == "training" else self.splits[0]
         chosen = scoring.one_class if one_class is None else one_class
         if chosen is not None:
             split = datasets.one_class(split, chosen)
-        batches = datasets.scoring_batches(
-            split, scoring.batch, scoring.batches, self.stream("criterion"), mean=self.data.mean,
-            sd=self.data.sd, pixels=self.settings.pixels, device=self.device,
+        return partial(
+            datasets.scoring_batches, split, scoring.batch, scoring.batches,
+            self.stream("criterion"), mean=self.data.mean, sd=self.data.sd,
+            sampling=scoring.sampling, pixels=self.settings.pixels, device=self.device,
         )  # fmt: skip
-        return list(batches)
+
+    def criterion_batches(self, one_class: int | None = None) -> Iterable[Batch]:
+        """Return what a criterion sees at each step: these batches, or fresh ones every time."""
+        draws = self._draws(one_class)
+        return Fresh(draws) if self.settings.scoring.fresh else list(draws())
 
     def masks(self, model: nn.Module, one_class: int | None = None) -> Masks:
         """Return the masks of the arm for `model`.
@@ -132,13 +151,15 @@ class Stage:
         settings, scoring = self.settings, self.settings.scoring
         options = {name: getattr(scoring, name) for name in SCORING}
         if scoring.init:
-            options["redraw"] = lambda net: initialise_(
+            draw = initialise_linear_ if scoring.redrawn == "linear" else initialise_
+            options["redraw"] = lambda net: draw(
                 net, scoring.init, self.stream(f"scored{of_class}"), sd=scoring.init_sd
             )
         if settings.layers_like:
             options["like"] = settings.layers_like
         return prune(
             model, settings.criterion, settings.density,
-            batches=self.scoring_batches(one_class), generator=self.stream(f"mask{of_class}"),
+            batches=self.criterion_batches(one_class),
+            generator=self.stream(f"mask{of_class}"),
             ablation=settings.ablation, **options,
         )  # fmt: skip

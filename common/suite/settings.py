@@ -71,8 +71,11 @@ class Scoring(Strict):
 
     batch: Positive = 100  # examples in a scoring batch
     batches: Positive = 1
+    sampling: Literal["random", "balanced", "by_class"] = "random"
+    fresh: bool = False  # an iterated method sees new batches at every step
     init: Name | None = None  # an independent draw is scored; None: the weights to be trained
     init_sd: Annotated[float, Field(gt=0)] = 1.0  # for rn and tn
+    redrawn: Literal["all", "linear"] = "all"  # which layers `init` draws anew
     reading: Literal["paper", "authors_code"] = "paper"
     loss: Literal["cross_entropy", "logit_nll"] | None = None
     temperature: Annotated[float, Field(gt=0)] | None = None  # divides the logits

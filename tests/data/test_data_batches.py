@@ -205,6 +205,28 @@ def test_scoring_batches_depend_on_the_generator_alone():
     assert first(5, 3, pixels="unit").min() >= 0
 
 
+@pytest.mark.parametrize("sampling", ["balanced", "by_class"])
+def test_balanced_batches_hold_as_many_of_each_class(sampling):
+    labels = torch.arange(60) % 3
+    split = Split(torch.arange(60, dtype=torch.uint8).view(60, 1, 1, 1), labels)
+
+    def draw(seed=0, batch=6, batches=2):
+        options = {"mean": (0.0,), "sd": (1.0,), "sampling": sampling}
+        return list(scoring_batches(split, batch, batches, generator(seed), **options))
+
+    drawn = draw()
+    together = torch.cat([labels for _, labels in drawn])
+    assert together.bincount().tolist() == [4, 4, 4]
+    assert (together.diff() >= 0).all() == (sampling == "by_class")
+    images = torch.cat([images.flatten() for images, _ in drawn]).mul(255).round().long()
+    assert len(images.unique()) == 12 and torch.equal(images % 3, together)
+    assert not torch.equal(draw(seed=1)[0][0], drawn[0][0])
+    with pytest.raises(Refused, match="10 images cannot be shared out among 3 classes"):
+        draw(batch=10, batches=1)
+    with pytest.raises(Refused, match="of at least 20 images each"):
+        draw(batch=21, batches=3)
+
+
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_evaluation_batches_are_everything_in_order(channels_last):
     split = random_split(23, 3, 4, 4)

@@ -6,8 +6,10 @@ import pytest
 import torch
 from small_runs import dense, settings, spec
 
+from common.models import build, initialise_linear_
 from common.procedures import Stage, generator, seed
 from common.procedures.execute import namespace
+from common.pruning import Criterion, prune
 
 STREAMS = ["init", "split", "order", "augment", "criterion", "mask", "scored", "redraw", "labels"]
 
@@ -108,3 +110,37 @@ def test_an_independent_scoring_draw_is_not_the_trained_one():
     masks = found.masks(model)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert masks != stage(settings()).masks(model)
+
+
+def drawn(changes, steps):
+    """Return the labels of the batches that an iterated method sees at its steps."""
+    one = stage(settings(**changes))
+    seen = []
+
+    def watch(network, batches, loss, generator, options):
+        seen.append(torch.cat([labels for _, labels in batches]))
+        return {name: weight.abs() for name, weight in network.dense.items()}
+
+    method = Criterion("watch", watch)
+    prune(one.model(), method, 0.5, one.criterion_batches(), steps=steps)
+    return seen
+
+
+def test_an_iterated_method_sees_fresh_batches_where_it_is_asked_for():
+    first, second, third = drawn({"scoring": {"batch": 30}}, 3)
+    assert torch.equal(first, second) and torch.equal(second, third)
+    fresh = drawn({"scoring": {"batch": 30, "fresh": True}}, 3)
+    assert torch.equal(fresh[0], first)
+    assert not torch.equal(fresh[0], fresh[1]) and not torch.equal(fresh[1], fresh[2])
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(fresh, drawn({"scoring": {"batch": 30, "fresh": True}}, 3), strict=True)
+    )
+
+
+def test_a_redrawn_head_leaves_the_other_layers():
+    net = build("lenet5_caffe", classes=10, in_shape=(1, 28, 28))
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    initialise_linear_(net, "xavier_normal", torch.Generator().manual_seed(1))
+    changed = {n for n, value in net.state_dict().items() if not torch.equal(value, before[n])}
+    assert changed == {"fc1.weight", "fc2.weight"}
