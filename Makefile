@@ -48,7 +48,7 @@ new-paper: environment  ## copy papers/_template: NAME=my_paper
 	@$(BIN)/python -m common.new_paper "$(NAME)"
 
 test: environment  ## the default tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
+	$(BIN)/python -m pytest -n 2 --dist loadfile -rfEs
 
 test-all: environment  ## every test, the slow ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"

@@ -90,7 +90,7 @@ def test_an_arm_with_other_settings_is_named_and_not_compared(recorded):
 def test_comparing_with_nothing_is_refused(recorded):
     done = python(recorded, "common.compare", "--scale", "cpu")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: cpu: no paper is both")
+    assert done.stderr.startswith("error: results/cpu: there is no such folder; `make results")
 
 
 def test_stored_runs_are_reused_only_when_asked_for(recorded):
