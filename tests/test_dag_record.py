@@ -44,6 +44,17 @@ def test_recording_again_changes_no_run(recorded):
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
 
 
+def test_a_run_that_no_paper_plans_any_more_is_removed(recorded):
+    place = recorded / "results/record/smoke/store/ff"
+    place.mkdir()
+    for suffix in (".csv", ".json"):
+        (place / f"{'f' * 20}{suffix}").write_text("old")
+    done = python(recorded, "common.record", "--config", "train=0")
+    assert "1 that no paper plans any more were removed" in done.stdout
+    assert not place.exists()
+    assert len(list(place.parent.rglob("*.csv"))) == 4
+
+
 def test_a_run_agrees_with_its_own_record(recorded):
     done = python(recorded, "common.compare", "--scale", "smoke")
     assert done.returncode == 0, done.stdout + done.stderr

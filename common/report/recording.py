@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common import files, store
 from common.errors import Refused
-from common.suite.plan import Plan
+from common.suite.plan import Plan, Request, make_plan
 
 KEPT = ("plan.json", "claims.log", "audit.json", "audit.csv", "audit.md", "audit.tex")
 
@@ -17,7 +17,8 @@ KEPT = ("plan.json", "claims.log", "audit.json", "audit.csv", "audit.md", "audit
 def record(plan: Plan) -> str:
     """Copy the finished runs of `plan` and its products to results/record; return what was done.
 
-    A run that the record holds already is left as it is, so that a file of record never changes.
+    A run that the record holds already is left as it is, so that a file of record never changes;
+    one that no paper plans at this scale any more is removed, and stays in the history.
 
     Raises
     ------
@@ -37,6 +38,7 @@ def record(plan: Plan) -> str:
         for suffix in (".json", ".csv"):
             files.write_whole(kept.with_suffix(suffix), found.with_suffix(suffix).read_bytes())
         new += 1
+    stale = _remove_stale(target / "store", plan.request.scale)
     for name in plan.papers:
         _copy_products(files.ROOT / plan.out / name, target / name)
     files.write_whole(target / "report.html", (files.ROOT / plan.report).read_bytes())
@@ -44,7 +46,22 @@ def record(plan: Plan) -> str:
     machines = _machines(target / "store", runs)
     files.write_json(target / "machine.json", {"date": date, "machines": machines})
     shown = target.relative_to(files.ROOT)
-    return f"{finished} of {len(runs)} runs are in {shown}, {new} of them new"
+    told = f"{finished} of {len(runs)} runs are in {shown}, {new} of them new"
+    return told + (f"; {stale} that no paper plans any more were removed" if stale else "")
+
+
+def _remove_stale(place: Path, scale: str) -> int:
+    """Remove the runs at `place` that belong to no arm of any paper; return how many."""
+    blocks = make_plan(Request(scale=scale)).blocks.values()
+    planned = {run.digest for block in blocks for run in block.runs}
+    stale = [path for path in sorted(place.glob("*/*.csv")) if path.stem not in planned]
+    for path in stale:
+        path.unlink()
+        path.with_suffix(".json").unlink(missing_ok=True)
+    for folder in sorted(place.glob("*")):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    return len(stale)
 
 
 def _copy_products(source: Path, target: Path) -> None:
