@@ -6,6 +6,7 @@ import pkgutil
 import platform
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 
 import torch
 
@@ -81,9 +82,18 @@ def execute(run: dict, checkpoint: Path | None, device: torch.device) -> tuple[l
     return rows, about
 
 
-def namespace(settings: dict) -> SimpleNamespace:
+class Given(SimpleNamespace):
+    """Settings by attribute; one that a spec of another version lacks is refused by name."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise Refused(f"the spec lacks the setting {name!r}: it is of another version, plan again")
+
+
+def namespace(settings: dict) -> Given:
     """Return nested settings for attribute access."""
-    return SimpleNamespace(
+    return Given(
         **{
             key: namespace(value) if isinstance(value, dict) else value
             for key, value in settings.items()

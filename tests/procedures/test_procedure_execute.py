@@ -170,3 +170,10 @@ def test_every_procedure_in_the_registry_can_be_called():
         assert callable(getattr(__import__(module, fromlist=[function]), function))
         assert version >= 1
         assert isinstance(trains, bool)
+
+
+def test_a_spec_that_lacks_a_setting_is_refused_by_name():
+    run = spec()
+    del run["settings"]["scoring"]["labels"]
+    with pytest.raises(Refused, match="lacks the setting 'labels': it is of another version"):
+        execute(run, None, CPU)
