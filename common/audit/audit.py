@@ -109,7 +109,8 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         if row["evidence"] == "published":
             groups["published"].append(row["verdict"])
         elif row["part"] is None:
-            without = "no_runs" if row["n"] is None else "unstated"
+            unstated = row["evidence"] == "submitted" and row["n"] is not None
+            without = "unstated" if unstated else "no_runs"
             groups[row["condition"] or without].append(row["verdict"])
     verdicts = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED)
     counts = {name: {v: found.count(v) for v in verdicts} for name, found in groups.items()}

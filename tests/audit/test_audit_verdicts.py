@@ -394,6 +394,12 @@ def test_summary_keeps_proxies_apart():
     counts = summary(proxy)
     assert counts["proxy"]["supported"] == 1 and counts["paper"]["supported"] == 0
     assert counts["claims"] == 1
+    # Parts of a measured claim may have run and others not: nobody left a condition unstated.
+    (partly,) = [row | {"condition": None} for row in proxy if row["part"] is None]
+    counts = summary([partly])
+    assert counts["no_runs"]["supported"] == 1 and counts["unstated"]["supported"] == 0
+    counts = summary([partly | {"evidence": "submitted"}])
+    assert counts["unstated"]["supported"] == 1
 
 
 def test_a_proxy_names_every_setting_that_is_not_the_papers():
