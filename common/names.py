@@ -8,6 +8,8 @@ model, a data set, a criterion, an initialiser or a procedure, add its function 
 MODELS = {
     "lenet_300_100": "common.models.lenet:lenet_300_100",
     "lenet5_caffe": "common.models.lenet:lenet5_caffe",
+    "mlp6": "common.models.small:mlp6",
+    "conv_mnist": "common.models.small:conv_mnist",
     "conv2": "common.models.convnets:conv2",
     "conv4": "common.models.convnets:conv4",
     "conv6": "common.models.convnets:conv6",
@@ -19,6 +21,8 @@ MODELS = {
     "vgg11": "common.models.vgg:vgg11",
     "vgg16": "common.models.vgg:vgg16",
     "vgg19": "common.models.vgg:vgg19",
+    "tiny_vgg11": "common.models.vgg:tiny_vgg11",
+    "tiny_vgg16": "common.models.vgg:tiny_vgg16",
     "resnet20": "common.models.resnet:resnet20",
     "resnet32": "common.models.resnet:resnet32",
     "resnet56": "common.models.resnet:resnet56",
@@ -51,6 +55,11 @@ INITIALISERS = {
     "tn": "common.models.initialise:tn",
     "xavier_normal": "common.models.initialise:xavier_normal",
     "kaiming_normal": "common.models.initialise:kaiming_normal",
+    "kaiming_normal_norm_uniform": "common.models.initialise:kaiming_normal_norm_uniform",
+    "kaiming_fan_out": "common.models.initialise:kaiming_fan_out",
+    "fan_out_small_head": "common.models.initialise:fan_out_small_head",
+    "fan_out_default_head": "common.models.initialise:fan_out_default_head",
+    "orthogonal": "common.models.initialise:orthogonal",
 }
 
 DATA = {
@@ -136,27 +145,33 @@ ABLATIONS = {
 
 # What `analyse_masks` can measure on a network and its masks, without training.
 MEASURES = {
-    "counts": "common.procedures.measures:counts",
-    "layer_density": "common.procedures.measures:layer_density",
-    "multiplier_identity": "common.procedures.measures:multiplier_identity",
-    "conservation": "common.procedures.measures:conservation",
-    "mask_image": "common.procedures.measures:mask_image",
-    "image_correlation": "common.procedures.measures:image_correlation",
-    "class_images": "common.procedures.measures:class_images",
+    "counts": "common.procedures.measures.masks:counts",
+    "layer_density": "common.procedures.measures.masks:layer_density",
+    "connectivity": "common.procedures.measures.masks:connectivity",
+    "multiplier_identity": "common.procedures.measures.scores:multiplier_identity",
+    "conservation": "common.procedures.measures.scores:conservation",
+    "mask_image": "common.procedures.measures.images:mask_image",
+    "image_correlation": "common.procedures.measures.images:image_correlation",
+    "class_images": "common.procedures.measures.images:class_images",
 }
 
 # What runs record, as claims write it (<split>_<metric>; * stands for a parameter or a pixel).
 METRICS = {
     "counts": ("mask_kept", "mask_prunable", "mask_excess"),
     "layer_density": ("mask_density", "mask_effective_density", "mask_density:*"),
+    "connectivity": ("mask_empty_layers", "mask_path", "mask_dead_units", "mask_units"),
     "multiplier_identity": ("score_identity_float32", "score_identity_float64"),
     "conservation": ("score_conservation_spread",),
     "mask_image": ("image_pixel:*",),
     "image_correlation": ("image_correlation",),
     "class_images": ("image_hits", "image_good", "image_own", "image_other"),
+    "follow_training": (
+        "batch_loss", "batch_log_gradient", "batch_mean_loss", "batch_mean_log_gradient",
+        "weights_slope", "weights_slope_change", "run_diverged", "run_degenerate",
+    ),
     "training": (
         "train_loss", "test_error", "test_loss", "test_best_error", "validation_error",
-        "validation_loss", "run_diverged", "run_degenerate", "mask_density",
+        "validation_loss", "run_diverged", "run_degenerate", "run_trainings", "mask_density",
         "mask_effective_density", "mask_density:*",
     ),
 }
@@ -165,6 +180,8 @@ METRICS = {
 # stored run of the procedure stale; the canary test fails when results change without one.
 PROCEDURES = {
     "prune_then_train": ("common.procedures.prune_then_train:run", 1, True),
+    "prune_and_retrain": ("common.procedures.prune_and_retrain:run", 1, True),
+    "follow_training": ("common.procedures.follow_training:run", 1, True),
     "analyse_masks": ("common.procedures.analyse_masks:run", 2, False),
 }
 # fmt: on

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from common.files import temporary, write_json, write_whole
+from common.files import write_json, write_whole
 
 COLUMNS = ("step", "split", "metric", "value")
 
@@ -84,7 +84,11 @@ def tidy(store: str | Path, digest: str) -> None:
     Only for a run whose table is stored: whoever takes its lock then finds nothing to do.
     """
     checkpoint = checkpoint_path(store, digest)
-    for path in (checkpoint, temporary(checkpoint), lock_path(store, digest)):
+    checkpoints = [
+        *checkpoint.parent.glob(f"{checkpoint.name}*"),  # a run of several trainings has several
+        *checkpoint.parent.glob(f".{checkpoint.name}*"),  # temporary names
+    ]
+    for path in (*checkpoints, lock_path(store, digest)):
         if path.exists():  # asked first: a store that is only read may lie on a read-only disk
             path.unlink(missing_ok=True)
 

@@ -101,6 +101,58 @@ def kaiming_normal(shape: Sequence[int], generator: torch.Generator, sd: float) 
     return _normal(shape, generator) * math.sqrt(2 / _fans(shape)[0])
 
 
+def kaiming_normal_norm_uniform(
+    shape: Sequence[int], generator: torch.Generator, sd: float
+) -> Tensor:
+    """Return `kaiming_normal`; norm layers' weights are drawn from U(0, 1) besides.
+
+    References
+    ----------
+    facebookresearch/open_lth, models/bn_initializers.py (Frankle et al. 2021).
+    """
+    return kaiming_normal(shape, generator, sd)
+
+
+def kaiming_fan_out(shape: Sequence[int], generator: torch.Generator, sd: float) -> Tensor:
+    """Return a normal of variance 2 / fan_out (He, for ReLU), not truncated."""
+    return _normal(shape, generator) * math.sqrt(2 / _fans(shape)[1])
+
+
+def fan_out_small_head(shape: Sequence[int], generator: torch.Generator, sd: float) -> Tensor:
+    """Return `kaiming_fan_out` for kernels and a normal of standard deviation 0.01 for matrices.
+
+    References
+    ----------
+    alecwangcq/GraSP, models/base/init_utils.py; torchvision's VGG draws the same.
+    """
+    return (
+        _normal(shape, generator) * 0.01
+        if len(shape) == 2
+        else kaiming_fan_out(shape, generator, sd)
+    )
+
+
+def fan_out_default_head(shape: Sequence[int], generator: torch.Generator, sd: float) -> Tensor:
+    """Return `kaiming_fan_out` for kernels and PyTorch's default draw for matrices.
+
+    References
+    ----------
+    ganguli-lab/Synaptic-Flow, Models/imagenet_resnet.py; torchvision's ResNet draws the same.
+    """
+    rule = default if len(shape) == 2 else kaiming_fan_out
+    return rule(shape, generator, sd)
+
+
+def orthogonal(shape: Sequence[int], generator: torch.Generator, sd: float) -> Tensor:
+    """Return a matrix with orthonormal rows or columns, kernels flattened from the second axis on.
+
+    References
+    ----------
+    Saxe, McClelland, Ganguli 2014 (arXiv 1312.6120).
+    """
+    return nn.init.orthogonal_(torch.empty(tuple(shape)), generator=generator)
+
+
 def initialise_(
     model: nn.Module, name: str, generator: torch.Generator, sd: float = 1.0
 ) -> nn.Module:
@@ -112,8 +164,9 @@ def initialise_(
         Any network. Its weights and biases are told apart as in `common.models.roles`.
     name : str
         An initialiser of `common.names.INITIALISERS`. It draws the weights; biases become zero
-        (`default` draws them too), norm layers' weights 1 and biases 0, and running statistics are
-        reset. Any other parameter of a network from `build` returns to its value there.
+        (`default` draws them too), norm layers' weights 1 (`kaiming_normal_norm_uniform` draws
+        them) and biases 0, and running statistics are reset. Any other parameter of a network from
+        `build` returns to its value there.
     generator : torch.Generator
         On the CPU; the global generator is left alone.
     sd : float
@@ -143,7 +196,7 @@ def initialise_(
             elif roles[path] == "other":
                 parameter.copy_(as_built[path])
             else:
-                fill = _vector(*owner(model, path), roles[path], rule is default, generator)
+                fill = _vector(*owner(model, path), roles[path], rule, generator)
                 parameter.copy_(fill)
         for module in model.modules():
             if isinstance(module, _NormBase):
@@ -178,13 +231,15 @@ def _rule(name: str) -> Rule:
 
 
 def _vector(
-    module: nn.Module, name: str, kind: Role, drawn: bool, generator: torch.Generator
+    module: nn.Module, name: str, kind: Role, rule: Rule, generator: torch.Generator
 ) -> Tensor:
     """Return a bias, or a norm layer's weight or bias, as it should be at initialisation."""
     vector: Tensor = getattr(module, name)
+    if kind == "norm" and name == "weight" and rule is kaiming_normal_norm_uniform:
+        return torch.rand(vector.shape, generator=generator)
     if kind == "norm":
         return torch.full(vector.shape, float(name == "weight"))
-    if not drawn:
+    if rule is not default:
         return torch.zeros(vector.shape)
     weight: Tensor = getattr(module, getattr(module, "prunable_names", ("weight",))[0])
     bound = 1 / math.sqrt(_fans(weight.shape)[0])

@@ -80,7 +80,13 @@ def vgg_like(classes: int = 10, in_shape: Shape = (3, 32, 32), width: float = 1.
 
 
 def _cifar_vgg(
-    stages: Stages, classes: int, in_shape: Shape, width: float, network: str
+    stages: Stages,
+    classes: int,
+    in_shape: Shape,
+    width: float,
+    network: str,
+    pooled: int = 1,
+    hidden: tuple[int, ...] = (),
 ) -> nn.Module:
     at_least(in_shape, 2 ** (len(stages) - 1), network)
     layers: dict[str, nn.Module] = {}
@@ -94,8 +100,14 @@ def _cifar_vgg(
             channels = scaled(out, width)
             layers[f"bn{number}"] = nn.BatchNorm2d(channels)
             layers[f"relu{number}"] = nn.ReLU()
-    layers["average"] = nn.AdaptiveAvgPool2d(1)
+    layers["average"] = nn.AdaptiveAvgPool2d(pooled)
     layers["flatten"] = nn.Flatten()
+    channels *= pooled**2
+    for number, units in enumerate(hidden, 1):
+        layers[f"fc{number}"] = nn.Linear(channels, scaled(units, width))
+        channels = scaled(units, width)
+        layers[f"fc_relu{number}"] = nn.ReLU()
+        layers[f"dropout{number}"] = nn.Dropout()
     layers["fc"] = nn.Linear(channels, classes)
     return nn.Sequential(OrderedDict(layers))
 
@@ -122,3 +134,17 @@ def vgg19(classes: int = 10, in_shape: Shape = (3, 32, 32), width: float = 1.0) 
     Parameters as in `common.models.build`; images of 16x16 and more.
     """
     return _cifar_vgg(VGG19, classes, in_shape, width, "vgg19")
+
+
+def tiny_vgg11(classes: int = 200, in_shape: Shape = (3, 64, 64), width: float = 1.0) -> nn.Module:
+    """Return `vgg11` with two hidden layers and dropout, for Tiny ImageNet (12,568,256 weights).
+
+    SynFlow's form, 2048-1024-1024-200 behind a 2x2 average. Parameters as in
+    `common.models.build`.
+    """
+    return _cifar_vgg(VGG11, classes, in_shape, width, "tiny_vgg11", 2, (1024, 1024))
+
+
+def tiny_vgg16(classes: int = 200, in_shape: Shape = (3, 64, 64), width: float = 1.0) -> nn.Module:
+    """Return `vgg16` with the head of `tiny_vgg11` (18,060,992 weights)."""
+    return _cifar_vgg(VGG16, classes, in_shape, width, "tiny_vgg16", 2, (1024, 1024))

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from common.models import initialise_
 from common.procedures.stage import Stage, channels_last
@@ -39,26 +39,33 @@ def run(
     """
     stage = Stage(settings, replicate, device)
     model = stage.model()
-    rows: list[Row] = []
     masks = None
     if settings.criterion != "dense":
-        saved = load_checkpoint(checkpoint)
-        masks = _ordered(saved.masks, model) if saved else stage.masks(model)
+        masks = saved_masks(checkpoint, model) or stage.masks(model)
+    return train_under(stage, model, masks, checkpoint)
+
+
+def train_under(
+    stage: Stage, model: nn.Module, masks: Masks | None, checkpoint: Path | None
+) -> list[Row]:
+    """Train `model` in place by the arm's recipe under `masks`; rows as of `run`.
+
+    With the ablation ``redraw`` the weights are drawn anew first.
+    """
+    settings = stage.settings
+    rows: list[Row] = []
+    if masks is not None:
         if settings.ablation == "redraw":
             initialise_(model, settings.init, stage.stream("redraw"), sd=settings.init_sd)
         rows += mask_rows(masks, model, stage.data.in_shape)
-    recipe = Recipe(**vars(settings.recipe))
-    last = channels_last(model)
-    batches = stage.batcher(
-        stage.training, batch=recipe.batch, augment=recipe.augment, channels_last=last
-    )
     shown = {"test": stage.data.test}
     if stage.splits[1] is not None:
         shown["validation"] = stage.splits[1]
+    last = channels_last(model)
     history = train(
         model,
-        batches.batch,
-        recipe,
+        stage.training_batches(model),
+        Recipe(**vars(settings.recipe)),
         masks=masks,
         evaluation=lambda net: {
             name: evaluate(net, stage.evaluation_batches(split, last))
@@ -74,10 +81,16 @@ def run(
     return [*rows, Row(end, "test", "best_error", min(errors))]
 
 
-def _ordered(saved: dict[str, Tensor], model: nn.Module) -> Masks:
-    """Return masks from a checkpoint, which keeps no order, in the order of the parameters."""
+def saved_masks(checkpoint: Path | None, model: nn.Module) -> Masks | None:
+    """Return the masks of an interrupted training, in the order of the parameters, if there is one.
+
+    The checkpoint itself keeps no order.
+    """
+    saved = load_checkpoint(checkpoint)
+    if saved is None:
+        return None
     names = prunable(model, biases="counted")
-    return Masks({name: saved[name] for name in names if name in saved})
+    return Masks({name: saved.masks[name] for name in names if name in saved.masks})
 
 
 def mask_rows(masks: Masks, model: nn.Module, in_shape: tuple[int, int, int]) -> list[Row]:

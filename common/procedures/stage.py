@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ SCORING = (
 EVALUATION_BATCH = 1000
 
 Batch = tuple[Tensor, Tensor]
+Found = list[tuple[str, str, float]]  # what a measure returns: split, metric, value
 
 
 @lru_cache(maxsize=2)
@@ -112,6 +114,14 @@ class Stage:
             pixels=self.settings.pixels, device=self.device, **options,
         )  # fmt: skip
 
+    def training_batches(self, model: nn.Module) -> Callable[[int], Batch]:
+        """Return the batches that `model` is trained on by the arm's recipe, by finished steps."""
+        recipe = self.settings.recipe
+        return self.batcher(
+            self.training, batch=recipe.batch, augment=recipe.augment,
+            channels_last=channels_last(model),
+        ).batch  # fmt: skip
+
     def evaluation_batches(self, split: Split, channels_last: bool) -> Iterator[Batch]:
         """Yield all of `split` in order, normalised, on the device."""
         return datasets.evaluation_batches(
@@ -141,15 +151,32 @@ class Stage:
         draws = self._draws(one_class)
         return Fresh(draws) if self.settings.scoring.fresh else list(draws())
 
-    def masks(self, model: nn.Module, one_class: int | None = None) -> Masks:
+    def masks(
+        self,
+        model: nn.Module,
+        one_class: int | None = None,
+        density: float | None = None,
+        **changed: Any,
+    ) -> Masks:
         """Return the masks of the arm for `model`.
 
         Those scored on one class alone have streams of their own, so that the masks of several
         classes are independent.
+
+        Parameters
+        ----------
+        model : nn.Module
+            Scored as it is, unless the arm scores another draw.
+        one_class : int, optional
+            Score images of this class alone.
+        density : float, optional
+            Instead of the arm's.
+        changed : optional
+            Arguments of `common.pruning.prune` that differ from the arm's settings.
         """
         of_class = "" if one_class is None else f"_class_{one_class}"
         settings, scoring = self.settings, self.settings.scoring
-        options = {name: getattr(scoring, name) for name in SCORING}
+        options: dict[str, Any] = {name: getattr(scoring, name) for name in SCORING}
         if scoring.init:
             draw = initialise_linear_ if scoring.redrawn == "linear" else initialise_
             options["redraw"] = lambda net: draw(
@@ -157,9 +184,11 @@ class Stage:
             )
         if settings.layers_like:
             options["like"] = settings.layers_like
-        return prune(
-            model, settings.criterion, settings.density,
-            batches=self.criterion_batches(one_class),
-            generator=self.stream(f"mask{of_class}"),
-            ablation=settings.ablation, **options,
-        )  # fmt: skip
+        options |= {
+            "criterion": settings.criterion,
+            "density": settings.density if density is None else density,
+            "ablation": settings.ablation,
+            "batches": self.criterion_batches(one_class),
+            "generator": self.stream(f"mask{of_class}"),
+        }
+        return prune(model, **{**options, **changed})

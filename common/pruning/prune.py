@@ -47,6 +47,7 @@ def prune(
     dtype: str | torch.dtype | None = None,
     generator: torch.Generator | None = None,
     like: Masks | str | Criterion | UserCriterion | None = None,
+    within: Masks | None = None,
     ablation: str = "none",
     redraw: Callable[[nn.Module], object] | None = None,
 ) -> Masks:
@@ -81,6 +82,8 @@ def prune(
         The number that each layer keeps is taken from these masks, or from those of this other
         criterion on the same model, data and options; biases are counted if they are there. With
         criterion ``"random"``: random masks of the same layer densities.
+    within : Masks, optional
+        In force from the start: what they prune stays pruned, unless weights may return.
     ablation : {"none", "shuffle", "invert", "redraw"}
         ``"shuffle"`` permutes the final masks within layers by `generator`, ``"invert"`` keeps the
         lowest scores; ``"redraw"`` concerns the weights trained under the masks, not the masks.
@@ -137,7 +140,7 @@ def prune(
     spread = options.allocation if like is None else {n: k for n, (k, _) in like.counts().items()}
     if method.name == "dense" and density != 1:
         raise Refused(f"criterion 'dense' keeps every weight, but density is {density}")
-    masks: Masks | None = None
+    masks = within
     for target in densities(density, options.steps, options.schedule):
         scores = score_with(method, options, scored, batches, generator, masks)
         if ablation == "invert":

@@ -201,10 +201,12 @@ def _check_metric(metric: str, settings: list[Mapping], where: str) -> None:
     """Refuse a metric that no arm of the experiment records; unknown procedures record anything."""
     recorded: set[str] = set()
     for arm in settings:
-        if str(arm.get("procedure")) not in names.PROCEDURES:
+        procedure = str(arm.get("procedure"))
+        if procedure not in names.PROCEDURES:
             return
+        own = procedure if procedure in names.METRICS else "training"
         measures = arm.get("measures")
-        kinds = measures if isinstance(measures, list) and measures else ["training"]
+        kinds = measures if isinstance(measures, list) and measures else [own]
         recorded |= {pattern for kind in kinds for pattern in names.METRICS[kind]}
     if not any(fnmatchcase(metric, pattern) for pattern in recorded):
         raise unknown("metric", metric, recorded, where)

@@ -35,7 +35,12 @@ def seconds(settings: Settings) -> float:
     total = STARTUP_S + example * scored * (settings.scoring.steps or 1)
     recipe = settings.recipe
     if settings.measures == [] and recipe.steps:
-        total += example * recipe.batch * recipe.steps
+        trainings = 1.0
+        if settings.procedure == "prune_and_retrain":
+            trainings += settings.rounds.count * settings.rounds.after + (
+                settings.rounds.rewind or 0
+            )
+        total += example * recipe.batch * recipe.steps * trainings
         # An evaluation is a forward pass over the test images, a third of a training pass each.
         images = 400 if settings.data == "digits" else TEST_IMAGES
         total += example / 3 * images * recipe.evaluations

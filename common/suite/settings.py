@@ -94,6 +94,14 @@ class Scoring(Strict):
     _init = field_validator("init")(_known("initialiser", names.INITIALISERS))
 
 
+class Rounds(Strict):
+    """When `prune_and_retrain` prunes, and where the weights go then; shares of the recipe."""
+
+    count: Positive = 1  # prunings, each keeps the same share of what is left
+    after: Annotated[float, Field(ge=0, le=1)] = 1.0  # trained before each pruning
+    rewind: Annotated[float, Field(ge=0, le=1)] | None = None  # where weights return to; None: stay
+
+
 class Settings(Strict):
     """Everything that decides the numbers of one arm."""
 
@@ -113,6 +121,7 @@ class Settings(Strict):
     scoring: Scoring = Scoring()
     ablation: str = "none"
     recipe: Recipe = Recipe()
+    rounds: Rounds = Rounds()
     measures: list[Name] = []  # what `analyse_masks` measures, see names.MEASURES
 
     _data = field_validator("data")(_known("data set", names.DATA))

@@ -80,6 +80,10 @@ def test_every_layer_of_snip(sheet_name):
 # network, classes, width -> weights, all parameters; the papers' sheets agree on each.
 COUNTS = [
     ("lenet_300_100", 10, 1, 266_200, 266_610),
+    ("mlp6", 10, 1, 119_400, 119_910),
+    ("conv_mnist", 10, 1, 260_384, 260_458),
+    ("tiny_vgg11", 200, 1, 12_568_256, 12_578_760),
+    ("tiny_vgg16", 200, 1, 18_060_992, 18_075_912),
     ("conv2", 10, 1, 4_300_992, 4_301_642),
     ("conv4", 10, 1, 2_425_024, None),
     ("conv6", 10, 1, 2_261_184, None),

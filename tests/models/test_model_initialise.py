@@ -22,7 +22,10 @@ VARIANCES = {
     "tn": lambda fan_in, fan_out: (0.3 * TRUNCATED_SD) ** 2,
     "xavier_normal": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
     "kaiming_normal": lambda fan_in, fan_out: 2 / fan_in,
+    "kaiming_normal_norm_uniform": lambda fan_in, fan_out: 2 / fan_in,
+    "kaiming_fan_out": lambda fan_in, fan_out: 2 / fan_out,
 }
+TESTED_APART = {"fan_out_small_head", "fan_out_default_head", "orthogonal"}
 TRUNCATED = ("vs", "vs_x", "vs_h", "tn")
 
 
@@ -40,11 +43,11 @@ def equal(one, other):
 
 
 def test_every_initialiser_is_tested():
-    assert set(VARIANCES) == set(names.INITIALISERS)
+    assert set(VARIANCES) | TESTED_APART == set(names.INITIALISERS)
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize("name", names.INITIALISERS)
+@pytest.mark.parametrize("name", VARIANCES)
 def test_distribution(name, shape):
     module = initialise_(layer(shape), name, seeded(), sd=0.3)
     weight = module.weight.detach().double().flatten().numpy()
@@ -63,6 +66,31 @@ def test_distribution(name, shape):
     assert weight.min() >= low * (1 + 1e-6) and weight.max() <= high * (1 + 1e-6)
     if name != "default":
         assert (module.bias == 0).all()
+
+
+@pytest.mark.parametrize(
+    "name, head_variance", [("fan_out_small_head", 1e-4), ("fan_out_default_head", 1 / (3 * 500))]
+)
+def test_heads_are_drawn_by_a_rule_of_their_own(name, head_variance):
+    kernel = initialise_(layer(SHAPES["convolution"]), name, seeded()).weight.detach()
+    head = initialise_(layer(SHAPES["linear"]), name, seeded()).weight.detach()
+    assert kernel.var().item() == pytest.approx(2 / (64 * 3 * 5), rel=0.02)
+    assert head.var().item() == pytest.approx(head_variance, rel=0.02)
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_orthogonal_rows(shape):
+    rows = initialise_(layer(shape), "orthogonal", seeded()).weight.detach().double().flatten(1)
+    assert torch.allclose(rows @ rows.T, torch.eye(len(rows)).double(), atol=1e-5)
+
+
+def test_norm_weights_may_be_uniform():
+    model = build("resnet20", classes=10, in_shape=(3, 32, 32))
+    initialise_(model, "kaiming_normal_norm_uniform", seeded())
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    weights = torch.cat([m.weight.detach() for m in norms]).numpy()
+    assert stats.kstest(weights, stats.uniform.cdf).pvalue > 1e-3
+    assert all((m.bias == 0).all() for m in norms)
 
 
 def test_truncated_standard_deviation():

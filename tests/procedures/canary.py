@@ -27,6 +27,15 @@ ARMS = {
         {"criterion": "random", "model": "lenet5_caffe", "recipe": {**RECIPE, "optimizer": "adam"}},
         {"criterion": "dense", "density": 1.0, "recipe": {**RECIPE, "augment": "flip_shift"}},
     ],
+    "prune_and_retrain": [
+        {
+            "criterion": "magnitude",
+            "recipe": {**RECIPE, "evaluations": 2},
+            "rounds": {"count": 2, "rewind": 0.5},
+        },
+        {"criterion": "snip", "recipe": RECIPE, "rounds": {"after": 0.5}},
+    ],
+    "follow_training": [{"criterion": "snip", "recipe": {**RECIPE, "evaluations": 2}}],
     "analyse_masks": [
         # The measures of rounding errors and the 784 pixels of an image are left out.
         {

@@ -9,6 +9,7 @@ from small_runs import settings, spec
 from common import names
 from common.procedures import Stage, execute
 from common.procedures.execute import namespace
+from common.pruning import Masks, prunable
 
 CPU = torch.device("cpu")
 TOTAL = 784 * 30 + 30 * 10 + 10 * 10  # weights of the narrow LeNet-300-100
@@ -44,6 +45,19 @@ def test_layer_densities_add_up():
     sizes = {"fc1.weight": 784 * 30, "fc2.weight": 300, "fc3.weight": 100}
     kept = sum(found["mask", f"density:{name}"] * size for name, size in sizes.items())
     assert kept == pytest.approx(found["mask", "density"] * TOTAL)
+
+
+def test_connectivity_of_a_mask_written_by_hand(monkeypatch):
+    model = stage().model()
+    cut = {name: torch.zeros_like(w, dtype=torch.bool) for name, w in prunable(model).items()}
+    cut["fc1.weight"][3, 5] = cut["fc2.weight"][2, 3] = cut["fc2.weight"][4, 1] = True
+    monkeypatch.setattr(Stage, "masks", lambda self, model: Masks(cut))
+    found = measured("connectivity")
+    assert found["mask", "empty_layers"] == 1 and found["mask", "path"] == 0
+    assert found["mask", "units"] == 40 and found["mask", "dead_units"] == 29 + 8
+    cut["fc3.weight"][0, 2] = True
+    found = measured("connectivity")
+    assert found["mask", "empty_layers"] == 0 and found["mask", "path"] == 1
 
 
 @pytest.mark.parametrize("model", ["lenet_300_100", "lenet5_caffe"])
@@ -96,4 +110,4 @@ def test_every_measure_in_the_registry_gives_rows():
         assert found, name
         for metric in map("_".join, found):
             assert any(fnmatchcase(metric, p) for p in names.METRICS[name]), (name, metric)
-    assert set(names.METRICS) == {*names.MEASURES, "training"}
+    assert set(names.METRICS) == {*names.MEASURES, "training", "follow_training"}

@@ -20,7 +20,7 @@ def parse(**changes):
     "changes, words",
     [
         (
-            {"procedure": "prune_and_train"},
+            {"procedure": "prune_then_trim"},
             ["unknown procedure", "did you mean 'prune_then_train'"],
         ),
         ({"model": "lenet5_cafe"}, ["unknown model 'lenet5_cafe', did you mean 'lenet5_caffe'"]),
