@@ -52,6 +52,7 @@ class Runs:
             {"experiment": table["experiment"], "run": table["run"], "metric": metric}
         )
         self._rows = keys.groupby(list(keys), sort=False).indices if len(keys) else {}
+        self.stand_ins = frozenset(plan.get("stand_ins", ()) if plan else ())
         self._own_arms: dict[str, dict[str, dict]] = {} if plan else self._arms_of_table()
 
     def _arms_of_table(self) -> dict[str, dict[str, dict]]:

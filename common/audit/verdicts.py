@@ -129,8 +129,18 @@ class Judge:
         return found
 
     def _counted(self, claim: Claim, children: dict[str, Judged]) -> tuple[dict, list[str]]:
-        """Return the parts that count here: `proxy_parts` where no other part has its arms."""
+        """Return the parts that count here, and the names of those that others stand for.
+
+        Where no part has the paper's own arms, `proxy_parts` count, or the parts whose experiments
+        stand for the paper's; where one has, the latter do not.
+        """
         counted = {name: c for name, c in children.items() if c.claim.kind != "none"} or children
+        stand_ins = [n for n in counted if counted[n].claim.reads_only(self.runs.stand_ins)]
+        own = [name for name in counted if name not in stand_ins]
+        if stand_ins and own:
+            if any(counted[name].arms for name in own):
+                return {name: counted[name] for name in own}, []
+            return {name: counted[name] for name in stand_ins}, own
         if not claim.proxy_parts:
             return counted, []
         others = [name for name in children if name not in claim.proxy_parts]

@@ -84,7 +84,13 @@ def _replicates(claim: Claim, paper: PaperPlan) -> int | None:
     """Return the fewest replicates of the arms that judge `claim`; None if one does not run."""
     arms = paper.flat_arms
     judged = [claim]
-    if claim.proxy_parts and not all(_runs(leaf, arms) for leaf in claim.leaves):
+    proxies = {name for name, item in paper.expanded.items() if item.experiment.stands_for}
+    stand_ins = [child for child in claim.children.values() if child.reads_only(proxies)]
+    own = [child for child in claim.children.values() if child not in stand_ins]
+    if stand_ins and own:
+        here = any(_runs(leaf, arms) for child in own for leaf in child.leaves if leaf.estimand)
+        judged = own if here else stand_ins
+    elif claim.proxy_parts and not all(_runs(leaf, arms) for leaf in claim.leaves):
         judged = [claim.children[name] for name in claim.proxy_parts]
     leaves = [leaf for part in judged for leaf in part.leaves]
     if not all(_runs(leaf, arms) for leaf in leaves):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -157,6 +157,11 @@ class Claim(Strict):
             item.step or first.step,
             selector,
         )
+
+    def reads_only(self, experiments: Collection[str]) -> bool:
+        """Return whether every arm that the claim is judged on is of these experiments."""
+        refs = [ref for leaf in self.leaves if leaf.estimand for ref in leaf.estimand.refs()]
+        return bool(refs) and all(ref.experiment in experiments for ref in refs)
 
     def needs(self, arms: Mapping[str, Arms], claims: Mapping[str, Claim]) -> set[tuple[str, str]]:
         """Return the (experiment, arm) pairs that judging the claim and its controls reads.

@@ -101,7 +101,8 @@ def expand(paper: Paper, scale_name: str, scale: Scale, paper_scale: Scale) -> d
         where = f"papers/{paper.name}/experiments.yaml: {name}"
         overlay, _ = experiment.scales.get(scale_name, (None, {}))
         replicates = (overlay and overlay.replicates) or scale.replicates or experiment.replicates
-        papers = [settings for _, settings, _ in _arms(experiment, "paper", paper_scale, where)]
+        target = paper.experiments[experiment.stands_for or name]
+        papers = [settings for _, settings, _ in _arms(target, "paper", paper_scale, where)]
         recipes = {json.dumps(settings.explicit(), sort_keys=True) for settings in papers}
         arms = {}
         for arm, settings, sources in _arms(experiment, scale_name, scale, where):
@@ -112,6 +113,8 @@ def expand(paper: Paper, scale_name: str, scale: Scale, paper_scale: Scale) -> d
             condition: Literal["paper", "proxy"] = "paper" if same else "proxy"
             arms[arm] = Arm(arm, settings, sources, condition, _deviations(settings, papers), runs)
         skipped = overlay.skip if overlay else None
+        if experiment.stands_for and scale_name == "paper":
+            skipped = f"it stands for {experiment.stands_for}, which runs at this scale"
         expanded[name] = Expanded(experiment, arms, replicates, skipped)
     return expanded
 

@@ -57,6 +57,7 @@ class Experiment:
     scales: dict[str, tuple[Overlay, dict[str, Any]]]
     metric: str
     x: str | None
+    stands_for: str | None
 
 
 class _Meta(Strict):
@@ -69,6 +70,9 @@ class _Meta(Strict):
     scales: dict[str, dict[str, Any]] = {}
     metric: str = "test_error"  # what its table and figure show
     x: str | None = None  # the setting on the figure's x axis
+    # The experiment that this one stands for with other networks or data: never the paper's
+    # condition, and not run at the scale of the paper's own recipes.
+    stands_for: str | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,11 @@ def load_paper(name: str, root: Path | None = None) -> Paper:
         yaml.check_name(key, "experiment", shown): _experiment(key, entry, shown)
         for key, entry in entries.items()
     }
+    for key, experiment in experiments.items():
+        target = experiment.stands_for
+        if target is not None and (target not in experiments or experiments[target].stands_for):
+            own = [name for name, other in experiments.items() if not other.stands_for]
+            raise unknown("experiment", target, own, f"{shown}: {key}: stands_for")
     return Paper(name, citation, experiments)
 
 
@@ -171,7 +180,7 @@ def _experiment(name: str, entry: object, shown: str) -> Experiment:
     return Experiment(
         name=name, shows=parsed.shows, title=parsed.title, arms=parsed.arms,
         replicates=parsed.replicates, settings=settings, scales=scales,
-        metric=parsed.metric, x=parsed.x,
+        metric=parsed.metric, x=parsed.x, stands_for=parsed.stands_for,
     )  # fmt: skip
 
 

@@ -120,6 +120,7 @@ def paper_plan(plan: Plan, paper: PaperPlan) -> dict:
         "citation": paper.paper.citation.model_dump(),
         "experiments": experiments,
         "not_run": skipped,
+        "stand_ins": [n for n, item in paper.expanded.items() if item.experiment.stands_for],
     }
 
 

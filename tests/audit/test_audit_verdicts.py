@@ -310,6 +310,21 @@ def test_proxy_parts_are_judged_where_the_others_have_no_runs():
     assert judged(one)[0]["verdict"] == "contradicted"  # here every part has its runs
 
 
+def test_what_stands_for_the_paper_counts_only_where_the_paper_does_not_run():
+    stand_in = {"small": {"estimand": {"of": {"criterion": "snip", "density": 0.05}}}}
+    own = {"paper": {"estimand": {"experiment": "fig9", "of": {"criterion": "snip"}}}}
+    one = claim("all_of", each="at_most", estimand=BOTH, parts=own | stand_in)
+    here = plan(condition="proxy") | {"stand_ins": ["table1"]}
+    found = judged(one, the_plan=here)
+    assert (found[0]["verdict"], found[0]["condition"]) == ("supported", "proxy")
+    assert found[0]["reason"] == "of 1 parts 1 supported; left out at this scale: paper"
+    # Where the paper's own part has its runs, the other does not count.
+    both = claim("all_of", each="at_most", estimand=BOTH, parts=PARTS)
+    there = plan() | {"stand_ins": ["fig9"]}
+    mixed = claim("all_of", each="at_most", estimand=BOTH, parts=PARTS | own)
+    assert judged(mixed, the_plan=there)[0]["reason"] == judged(both)[0]["reason"]
+
+
 def test_monotone_ranking_and_crossover_by_their_steps():
     along = [{"criterion": "dense", "density": 1}, {"density": 0.05}, {"density": 0.02}]
     estimand = {**BOTH, "minus": None, "along": along}

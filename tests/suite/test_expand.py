@@ -369,3 +369,25 @@ def test_a_digest_depends_on_content_and_not_on_order():
     assert digest({"a": 1, "b": [1, 2]}) != digest({"a": 1, "b": [2, 1]})
     with pytest.raises(ValueError, match="JSON compliant"):
         digest({"a": float("nan")})
+
+
+# ---- experiments that stand for another --------------------------------------------------------
+
+
+def standing(project, **entry):
+    project.paper(citing({"fig1": BASE, "mlp": BASE | {"stands_for": "fig1"} | entry}))
+
+
+def test_what_stands_for_an_experiment_is_a_proxy_and_leaves_the_paper_scale_alone(project):
+    standing(project, data="fashion_mnist")
+    at_small, at_paper = expanded("small")["mlp"], expanded("paper")["mlp"]
+    (arm,) = at_cpu.arms.values()
+    assert (arm.condition, arm.deviations) == ("proxy", {"data": ["mnist"]})
+    assert at_small.skipped is None and at_paper.skipped.startswith("it stands for fig1")
+
+
+@pytest.mark.parametrize("target", ["fig2", "mlp"])
+def test_it_must_stand_for_an_experiment_of_the_paper(project, target):
+    standing(project, stands_for=target)
+    with pytest.raises(Refused, match="mlp: stands_for: unknown experiment"):
+        load_paper("tiny")
