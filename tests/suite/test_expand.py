@@ -381,7 +381,7 @@ def standing(project, **entry):
 def test_what_stands_for_an_experiment_is_a_proxy_and_leaves_the_paper_scale_alone(project):
     standing(project, data="fashion_mnist")
     at_small, at_paper = expanded("small")["mlp"], expanded("paper")["mlp"]
-    (arm,) = at_cpu.arms.values()
+    (arm,) = at_small.arms.values()
     assert (arm.condition, arm.deviations) == ("proxy", {"data": ["mnist"]})
     assert at_small.skipped is None and at_paper.skipped.startswith("it stands for fig1")
 
