@@ -15,6 +15,7 @@ from torch import Tensor
 from common.pruning.criteria import mean_gradients
 from common.pruning.criterion import Batch, Loss, Options, Reduction, Scores, criterion
 from common.pruning.network import Network
+from common.pruning.norm import TwiceDifferentiableNorm
 
 # Both readings: the released code divides the logits by 200 and leaves batch norm in training mode.
 TEMPERED = {"temperature": 200.0, "norm_mode": "train"}
@@ -53,7 +54,8 @@ def hessian_gradient(
     total = sum(len(labels) for _, labels in batches)
     product = [torch.zeros_like(leaf) for leaf in leaves]
     for images, labels in batches:
-        value = loss(network(images), labels.to(network.device))
+        with TwiceDifferentiableNorm():
+            value = loss(network(images), labels.to(network.device))
         gradients = torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
         along = direction or [gradient.detach() for gradient in gradients]
         inner = torch.stack([(a * g).sum() for a, g in zip(along, gradients, strict=True)]).sum()
