@@ -1,4 +1,4 @@
-"""Training, scoring and start-up beside plain PyTorch code. Each benchmark yields results."""
+"""Training and start-up beside plain PyTorch code. Each benchmark yields results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from common.datafiles import check
 from common.errors import Refused
 from common.files import ROOT
 from common.models import build
-from common.pruning import score
 from common.suite.cost import seconds
 from common.suite.plan import make_plan, settings
 from common.training import Recipe, train
@@ -138,23 +137,6 @@ def resnet_training() -> Iterator[Result]:
     yield Result("resnet20_w025_cifar10", "images/s", images / mine, images / other, 1 / ratio)
 
 
-def snip_scoring() -> Iterator[Result]:
-    """Compare the SNIP scores of one batch with one plain forward-backward pass."""
-    for name, shape in (("resnet20", (3, 32, 32)), ("vgg16", (3, 32, 32))):
-        net = build(name, classes=10, in_shape=shape, width=0.25).eval()
-        x, y = torch.randn(128, *shape), torch.randint(0, 10, (128,))
-
-        def scored(net=net, x=x, y=y) -> None:
-            score(net, "snip", batches=[(x, y)])
-
-        def plain(net=net, x=x, y=y) -> None:
-            net.zero_grad()
-            F.cross_entropy(net(x), y).backward()
-
-        mine, other, ratio = paired(scored, plain)
-        yield Result(f"snip_score_{name}", "seconds of a batch of 128", mine, other, ratio)
-
-
 def start_up() -> Iterator[Result]:
     """Compare the start of a job, torch and data loaded, with its block's planned time."""
     plan = make_plan(settings({"scale": "cpu"}))
@@ -170,6 +152,3 @@ def start_up() -> Iterator[Result]:
     spent = time.perf_counter() - begun
     typical = sorted(trained)[len(trained) // 2]
     yield Result("job_start", "seconds, of a block at cpu scale", spent, typical, spent / typical)
-
-
-BENCHMARKS = (lenet_training, matrix_share, resnet_training, snip_scoring, start_up)
