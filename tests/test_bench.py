@@ -7,6 +7,7 @@ import time
 import pytest
 
 from common.benchmarks.measure import COLUMNS, Result, paired, to_csv
+from common.benchmarks.pruning import _in_new_process
 from common.benchmarks.training import start_up
 
 
@@ -24,3 +25,8 @@ def test_the_csv_has_the_documented_columns():
 def test_the_start_of_a_job_is_measured():
     (result,) = start_up()
     assert 0 < result.ratio == pytest.approx(result.value / result.baseline)
+
+
+def test_scoring_takes_more_memory_than_holding_the_network():
+    peak = _in_new_process("resnet20", "snip", scores=True)
+    assert 10 < peak < 1000  # MiB: the activations of a batch of 128

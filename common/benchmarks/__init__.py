@@ -4,8 +4,14 @@ from common.benchmarks.measure import Result, paired, to_csv
 from common.benchmarks.pruning import scoring, scoring_memory
 from common.benchmarks.training import lenet_training, matrix_share, resnet_training, start_up
 
-__all__ = ["BENCHMARKS", "Result", "paired", "to_csv"]
-
-BENCHMARKS = (
-    lenet_training, matrix_share, resnet_training, scoring, scoring_memory, start_up,
-)  # fmt: skip
+__all__ = [
+    "Result",
+    "lenet_training",
+    "matrix_share",
+    "paired",
+    "resnet_training",
+    "scoring",
+    "scoring_memory",
+    "start_up",
+    "to_csv",
+]

@@ -21,6 +21,7 @@ from common.report.cells import typeset
 from common.report.estimates import DATA_COLUMNS
 from common.report.settings_view import Configuration, configuration, deviations
 from common.report.tables import NOT_YET, Shown, read_table, reading, shown
+from common.suite.across import load_across
 from common.verdicts import VERDICTS
 
 HERE = Path(__file__).parent
@@ -40,6 +41,17 @@ class Experiment:
     data: str  # data: URI of the CSV behind the figure
     caption: str
     configuration: Configuration
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question on which several papers make claims, with those that are on the page."""
+
+    name: str
+    asks: str
+    note: str
+    claims: list[claim_view.Claim]
+    elsewhere: list[str]
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ def report_page(
     record : path
         Holds ``<scale>/<paper>/audit.json`` and ``<scale>/machine.json`` of the results of record.
     published : path
-        Holds ``<paper>/published.csv``.
+        Holds ``<paper>/published.csv``, and ``across.yaml`` where papers are compared.
 
     Raises
     ------
@@ -110,6 +122,7 @@ def report_page(
         date=summary.date_of(results / "machine.json"),
         papers=views,
         claims=claims,
+        questions=_questions(Path(published), claims),
         headline=summary.headline(claims),
         groups={key: text for key, text in summary.GROUPS.items() if key in used | {"paper"}},
         verdicts=VERDICTS[:3],
@@ -120,6 +133,18 @@ def report_page(
         script=Markup(script),
         policy=content_policy(style, script),
     )
+
+
+def _questions(folder: Path, claims: Sequence[claim_view.Claim]) -> list[Question]:
+    """Return the questions that two papers of the page or more speak to."""
+    by_id = {claim.id: claim for claim in claims}
+    found = []
+    for name, question in load_across(folder).items():
+        here = [by_id[id_] for id_ in question.claims if id_ in by_id]
+        if len({claim.paper for claim in here}) > 1:
+            missing = [id_ for id_ in question.claims if id_ not in by_id]
+            found.append(Question(name, question.asks, question.note, here, missing))
+    return found
 
 
 def content_policy(style: str, script: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from common.errors import Refused
+from common.suite.across import FILE as ACROSS
 from common.suite.plan import Part, Plan, make_plan, settings
 from common.suite.start import start as start_plan
 
@@ -75,7 +76,8 @@ def report_inputs(plan: Plan) -> dict[str, list[str]]:
         "audits": plan.audits(),
         "shown": shown,
         "published": [f for paper in plan.papers for f in _paper_files(paper, "published.csv")],
-        "code": [*_code("report"), *looks],
+        "code": [*_code("report"), *looks, "common/suite/across.py"],
+        "across": [str(path) for path in (Path("papers", ACROSS),) if path.exists()],
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from common import files
 from common.errors import Refused, unknown
 from common.suite import yaml
+from common.suite.across import check_across, load_across
 from common.suite.claims import Claim, check_claims, load_claims
 from common.suite.cost import seconds
 from common.suite.expand import Arm, Expanded, Run, digest, expand
@@ -282,6 +283,9 @@ def make_plan(request: Request) -> Plan:
         claims = load_claims(files.PAPERS / name / "claims.yaml")
         check_claims(claims, _arms_by_experiment(paper, at_scales))
         papers[name] = PaperPlan(paper, scales[request.scale], at_scales[request.scale], claims)
+    if not request.papers:
+        ids = [claim for paper in papers.values() for claim in paper.claims]
+        check_across(list(load_across(files.PAPERS).values()), ids)
     plan = Plan(request, papers)
     return _narrowed(plan, request.claim) if request.claim else plan
 

@@ -26,6 +26,7 @@ def results(tmp_path_factory):
         made.write_paper(smoke, plan("smoke", "exact"), made.plumbing(made.claims(paper)))
         for made_already in ("tables", "figures"):
             shutil.copytree(folder / made_already, smoke / made_already)
+    (root / "papers" / "across.yaml").write_text(made.ACROSS)
     shutil.copytree(root / "cpu", root / "record" / "cpu")
     (root / "cpu" / "machine.json").write_text('{"date": "2026-02-03"}')
     (root / "record" / "cpu" / "machine.json").write_text('{"date": "2026-01-20"}')

@@ -8,6 +8,15 @@ import numpy as np
 import yaml
 
 NASTY = "<script>alert(1)</script>"
+ACROSS = f"""
+weights:
+  asks: Do the weights matter, or only where they are? {NASTY}
+  note: One paper says so, the other does not.
+  claims: [EDGE-05, TICKET-02, OTHER-01]
+one_paper_alone:
+  asks: This is no disagreement.
+  claims: [EDGE-01, EDGE-02]
+"""
 PUBLISHED = [
     *("source", "experiment", "run", "model", "data", "criterion", "density", "metric"),
     *("value", "spread", "n", "unit", "origin", "note"),

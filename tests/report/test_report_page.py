@@ -138,6 +138,15 @@ def test_claims_show_all_that_the_audit_found(html):
         assert html.count(f'<tbody id="{id_}"') == 1 and f'href="#{id_}"' in html
 
 
+def test_claims_of_several_papers_stand_side_by_side(results, html, tmp_path):
+    section = html[html.index('<section id="across"') : html.index('<section id="claims"')]
+    assert "Do the weights matter" in section and made.NASTY not in section
+    assert re.findall(r'href="#(\w+-\d+)"', section) == ["EDGE-05", "TICKET-02"]
+    assert "Not on this page: OTHER-01." in section
+    assert "This is no disagreement" not in section
+    assert 'id="across"' not in page(results, "cpu", papers="edge", out=tmp_path / "one.html")
+
+
 def test_a_plumbing_run_shows_the_verdict_of_record_with_its_date(results, smoke_html):
     assert "This is a <strong>plumbing run</strong>" in smoke_html
     row = smoke_html.split('<tbody id="EDGE-05"')[1].split("</tbody>")[0]
