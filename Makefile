@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONFIG := --config scale=$(SCALE) $(if $(PAPERS),papers=$(PAPERS)) $(if $(from_record),from_record=$(from_record)) $(if $(train),train=$(train))
 
-.PHONY: results environment plan claim audit compare record data bench new-paper \
+.PHONY: results environment plan claim audit compare record data bench battery new-paper \
         test test-all lint lock help
 
 results: environment  ## regenerate tables, figures, audit and report (SCALE=smoke PAPERS=)
@@ -43,6 +43,10 @@ data: environment  ## download data sets into DATA_ROOT: NAMES="mnist cifar10"
 
 bench: environment  ## measure the engine: results/bench.csv
 	$(BIN)/python -m common.bench
+
+battery: environment  ## what the papers taught, asked of CRITERION=name or file.py:function
+	@test -n "$(CRITERION)" || { echo "error: say which, such as CRITERION=my.py:my_score" >&2; exit 2; }
+	@$(BIN)/python -m common.battery --criterion "$(CRITERION)"
 
 new-paper: environment  ## copy papers/_template: NAME=my_paper
 	@$(BIN)/python -m common.new_paper "$(NAME)"

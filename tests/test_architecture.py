@@ -33,6 +33,17 @@ ROOMS = {
     "procedures": {"data", "models", "pruning", "training", "isometry", "similarity"},
     "audit": {"suite"},
     "report": {"suite", "audit"},
+    "battery": {
+        "data",
+        "models",
+        "pruning",
+        "training",
+        "procedures",
+        "suite",
+        "audit",
+        "report",
+        "benchmarks",
+    },
     "benchmarks": {"data", "models", "pruning", "training", "procedures", "suite"},
 }
 # What these rooms must not need from the start; a function may import what it alone needs.

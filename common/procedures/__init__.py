@@ -1,7 +1,7 @@
 """What an arm does: train, prune then train, or analyse masks without training."""
 
-from common.procedures.execute import execute, prepare
+from common.procedures.execute import execute, namespace, prepare
 from common.procedures.stage import Stage
 from common.procedures.streams import generator, seed
 
-__all__ = ["Stage", "execute", "generator", "prepare", "seed"]
+__all__ = ["Stage", "execute", "generator", "namespace", "prepare", "seed"]
