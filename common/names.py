@@ -176,6 +176,9 @@ METRICS = {
     ),
 }
 
+# The metrics in points, 0 to 100; all others have the unit that their docstrings say.
+POINTS = ("test_error", "test_best_error", "validation_error")
+
 # A procedure is what an arm does: (code, version, whether it trains). A new version makes every
 # stored run of the procedure stale; the canary test fails when results change without one.
 PROCEDURES = {

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
+from common import names
 from common.audit.kinds import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED
 from common.audit.power import planned_power
 from common.audit.published import PublishedNumbers
@@ -217,7 +218,9 @@ def _unit(claim: Claim) -> str | None:
         return "share"
     if claim.estimand.statistic == "spread":
         return "ratio of variances"
-    return "ratio" if claim.estimand.is_ratio or claim.estimand.per else "points"
+    if claim.estimand.is_ratio or claim.estimand.per:
+        return "ratio"
+    return "points" if claim.estimand.metric in names.POINTS else None
 
 
 def _planned_n(found: Judged, plan: Mapping[str, Any] | None) -> int | None:

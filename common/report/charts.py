@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from common import names
 from common.report.cells import setting
 from common.report.estimates import DATA_COLUMNS, Estimate, arm_values, estimate, final_values
 from common.report.plots import (
@@ -200,7 +201,7 @@ def _value_axis(axes: Axes, series: Mapping, metric: str, flat: bool = False) ->
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(_few_minor)
         axis.set_tick_params(which="minor", labelsize=8)
-    unit = " (points)" if "error" in metric else ""
+    unit = " (points)" if metric in names.POINTS else ""
     (axes.set_xlabel if flat else axes.set_ylabel)(f"{words(metric)}{unit}")
 
 

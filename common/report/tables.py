@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from common import names
 from common.cells import markdown_cell, plain_cell, spreadsheet_cell
 from common.errors import Refused
 from common.files import write_whole
@@ -201,7 +202,7 @@ def to_markdown(table: pd.DataFrame, entry: Mapping) -> str:
 
 def reading(metric: str) -> str:
     """Return the sentence under a table of `metric`."""
-    unit = "; errors are in points, 0 to 100" if "error" in metric else ""
+    unit = "; errors are in points, 0 to 100" if metric in names.POINTS else ""
     return (
         "Mean and sample standard deviation (sd) over replicates at the last step; in other "
         f"columns the sd is in brackets{unit}. A diverged replicate counts at chance level. A "
