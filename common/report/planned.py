@@ -30,7 +30,7 @@ def planned_page(plan: Plan, cores: int) -> str:
     for paper in plan.papers.values():
         lines += ["", f"{paper.paper.name}: {paper.paper.citation.title}", ""]
         lines += _experiments(paper, places, factor)
-        lines += ["", *_claims(paper)]
+        lines += ["", *_claims(paper, plan.request.claim)]
     every = {run.digest: run for block in plan.blocks.values() for run in block.runs}
     left = sum(_cost(run) for run in _waiting(every, places)) * factor
     longest = max((block.seconds for block in plan.blocks.values()), default=0.0) * factor
@@ -65,9 +65,11 @@ def _experiments(paper: PaperPlan, places: list, factor: float) -> list[str]:
     return _columns(rows)
 
 
-def _claims(paper: PaperPlan) -> list[str]:
+def _claims(paper: PaperPlan, asked: str | None) -> list[str]:
     rows = [("claim", "kind", "n", "power", "says")]
     for name, claim in paper.claims.items():
+        if asked not in (None, name):
+            continue
         n = _replicates(claim, paper)
         if n is None:
             rows.append((name, claim.kind, "-", "-", f"not at this scale: {claim.says}"))

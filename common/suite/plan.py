@@ -322,7 +322,7 @@ def _narrowed(plan: Plan, claim_id: str) -> Plan:
             for experiment, item in paper.expanded.items()
             if any(experiment == wanted for wanted, _ in needed)
         }
-        one = PaperPlan(paper.paper, paper.scale, expanded, {claim_id: claim})
+        one = PaperPlan(paper.paper, paper.scale, expanded, paper.claims)
         return Plan(plan.request, {name: one})
     known = [claim for paper in plan.papers.values() for claim in paper.claims]
     raise unknown("claim", claim_id, known, "--config claim")

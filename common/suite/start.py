@@ -14,7 +14,7 @@ from pathlib import Path
 
 from common import datafiles, files, store
 from common.errors import Refused
-from common.suite.claims import load_claims, versions
+from common.suite.claims import versions
 from common.suite.cost import duration, seconds
 from common.suite.expand import Run
 from common.suite.plan import PaperPlan, Plan, record_stores
@@ -66,8 +66,7 @@ def start(plan: Plan) -> None:
         folder = files.ROOT / plan.out / paper.paper.name
         content = paper_plan(plan, paper)
         _write_if_new(folder / "plan.json", json.dumps(content, indent=1) + "\n")
-        claims = load_claims(files.PAPERS / paper.paper.name / "claims.yaml")
-        _log_claims(plan, versions(claims, content), folder / "claims.log")
+        _log_claims(plan, versions(paper.claims, content), folder / "claims.log")
     if waiting and plan.request.train:
         threading.Thread(target=_show_progress, args=(plan, waiting), daemon=True).start()
 
