@@ -148,7 +148,8 @@ def test_shuffled_pixels_keep_each_image_s_values_and_not_their_places():
 
 def test_each_image_has_a_permutation_of_its_own():
     ramp = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).repeat(5, 1, 1, 1)
-    orders = shuffled_pixels(Split(ramp, torch.zeros(5, dtype=torch.int64)), generator()).images.flatten(1)
+    shuffled = shuffled_pixels(Split(ramp, torch.zeros(5, dtype=torch.int64)), generator())
+    orders = shuffled.images.flatten(1)
     assert len(orders.unique(dim=0)) == 5
 
 
