@@ -11,6 +11,7 @@ from common.data.variants import (
     pixel_sequence,
     random_labels,
     rows,
+    shuffled_pixels,
     subset,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "random_labels",
     "rows",
     "scoring_batches",
+    "shuffled_pixels",
     "subset",
 ]

@@ -11,6 +11,8 @@ from common.data.moments import moments
 from common.data.sets import Data, Split
 from common.errors import Refused
 
+SHUFFLED_AT_ONCE = 1000  # images whose permutations lie in memory together
+
 
 def enlarge(data: Data, in_shape: tuple[int, int, int]) -> Data:
     """Return `data` made to fit a network that takes images of `in_shape`.
@@ -97,6 +99,26 @@ def random_labels(split: Split, classes: int, generator: Generator) -> Split:
     """
     labels = torch.randint(classes, (len(split),), generator=generator)
     return Split(split.images, labels.to(split.labels.device))
+
+
+def shuffled_pixels(split: Split, generator: Generator) -> Split:
+    """Return images whose values are permuted, each image by a permutation of its own.
+
+    Colours are permuted along with places, so that an image keeps nothing but its histogram.
+
+    References
+    ----------
+    Su et al. 2020 (arXiv 2009.11094), sanity checks; JingtongSu/sanity-checking-pruning,
+    train_ticket.py.
+    """
+    shuffled = torch.empty_like(split.images)
+    for start in range(0, len(split), SHUFFLED_AT_ONCE):
+        part = split.images[start : start + SHUFFLED_AT_ONCE].flatten(1)
+        order = torch.rand(part.shape, generator=generator).argsort(1).to(part.device)
+        shuffled[start : start + len(part)] = part.gather(1, order).view(
+            -1, *split.images.shape[1:]
+        )
+    return Split(shuffled, split.labels)
 
 
 def rows(images: Tensor) -> Tensor:

@@ -137,6 +137,10 @@ class Stage:
         """Return a function that draws scoring batches, others each time it is called."""
         scoring = self.settings.scoring
         split = self.training if scoring.labels == "training" else self.splits[0]
+        if scoring.labels == "random":
+            split = datasets.random_labels(split, self.data.classes, self.stream("scored_labels"))
+        if scoring.pixels == "shuffled":
+            split = datasets.shuffled_pixels(split, self.stream("scored_pixels"))
         chosen = scoring.one_class if one_class is None else one_class
         if chosen is not None:
             split = datasets.one_class(split, chosen)

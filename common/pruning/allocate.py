@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -67,15 +68,40 @@ def one_more(total: int, density: float) -> int:
     return min(total, total - int(total * (1 - (1 - (1 - density)))) + 1)
 
 
+def ceil_removed(total: int, density: float) -> int:
+    """Return what is left when ``total * sparsity``, rounded up, is removed.
+
+    What the missing-the-mark code keeps where it removes the highest scores, as for GraSP. Over
+    several steps the rule counts what the step before has left, see :func:`of_what_is_left`.
+
+    References
+    ----------
+    The authors' fork of facebookresearch/open_lth, utils/tensor_utils.py (Frankle et al. 2021).
+    """
+    return total - math.ceil((1.0 - density) * total)
+
+
+def one_fewer(total: int, density: float) -> int:
+    """Return one less than `ceil_removed`: there the score at the threshold goes as well.
+
+    What the missing-the-mark code keeps where it removes the lowest scores.
+    """
+    return max(0, ceil_removed(total, density) - 1)
+
+
 ROUNDINGS: dict[str, Count] = {
     "half_even": half_even,
     "floor": floor,
     "of_sparsity": of_sparsity,
     "floor_removed": floor_removed,
     "one_more": one_more,
+    "ceil_removed": ceil_removed,
+    "one_fewer": one_fewer,
 }
+OF_WHAT_IS_LEFT = ("ceil_removed", "one_fewer")  # counted anew at every step
 TIES: tuple[Ties, ...] = ("lower_index", "keep", "drop")
-ALLOCATIONS = ("global", "layerwise", "er", "erk")
+ALLOCATIONS = ("global", "layerwise", "er", "erk", "smart_ratio", "smart_ratio_vgg")
+SMART_LINEAR = 0.3  # density of linear layers under the smart ratio
 
 
 def allocate(
@@ -95,14 +121,14 @@ def allocate(
         Larger = keep. Its order settles ties.
     density : float
         Share of the scored weights to keep, in (0, 1].
-    allocation : {"global", "layerwise", "er", "erk"} or mapping of name to int
-        One threshold; the same density in every layer; Erdős-Rényi densities (see
-        :func:`layer_densities`); or the number that each layer keeps, `density` then being unused.
+    allocation : one of ALLOCATIONS, or mapping of name to int
+        ``"global"``: one threshold; else a density for every layer, see :func:`layer_densities`; or
+        the number that each layer keeps, `density` then being unused.
     ties : {"lower_index", "keep", "drop"}
         Of scores equal at the threshold keep the first in order, so that the count is exact; or
         keep them all (every score >= the lowest to be kept), which may keep more; or none (every
         score > the highest to be removed), which may keep fewer.
-    rounding : {"half_even", "floor", "of_sparsity", "floor_removed", "one_more"} or callable
+    rounding : one of ROUNDINGS, or callable
         How each unit of allocation (the network or the layer) gets its whole number of weights;
         a callable maps (weights, density) to it. All but the first are those of released codes.
     alive : Masks, optional
@@ -188,7 +214,8 @@ def layer_densities(
     ``"layerwise"``: `density` everywhere. ``"er"``: proportional to (n_out + n_in) / (n_out n_in);
     ``"erk"``: to the sum of all dimensions over their product. Both are scaled to the overall
     density; while a layer would exceed 1, the one with the largest share is made dense and the
-    rest is solved again.
+    rest is solved again. ``"smart_ratio"``: see :func:`smart_densities`; ``"smart_ratio_vgg"`` is
+    its form for VGG.
 
     Raises
     ------
@@ -210,6 +237,8 @@ def layer_densities(
         raise unknown("allocation", allocation, ALLOCATIONS)
     if allocation == "layerwise":
         return dict.fromkeys(shapes, density)
+    if allocation.startswith("smart_ratio"):
+        return smart_densities(shapes, density, vgg=allocation.endswith("vgg"))
     share, size = {}, {}
     for name, shape in shapes.items():
         if len(shape) < 2:
@@ -227,6 +256,74 @@ def layer_densities(
             return {name: 1.0 if name in dense else scale * share[name] for name in shapes}
         dense.add(largest)
     return dict.fromkeys(shapes, 1.0)
+
+
+def smart_densities(
+    shapes: Mapping[str, tuple[int, ...]], density: float, *, vgg: bool = False
+) -> dict[str, float]:
+    """Return the smart ratio: densities that fall from the first layer to the last, in [0, 1].
+
+    Linear layers keep 0.3 of their weights. Layer l of L, linear ones and shortcuts included, in
+    the order of `shapes`, has the share k^2 + k with k = L - l + 1, divided by l^2 for VGG; the
+    shares of the convolutions are scaled to what the overall density leaves them. From the first
+    layer on, what a convolution cannot hold goes to the convolutions behind it. A network without
+    convolutions, of which the authors do not speak, has one density everywhere.
+
+    Raises
+    ------
+    Refused
+        If the linear layers alone would keep more than the density allows.
+
+    References
+    ----------
+    Su et al. 2020 (arXiv 2009.11094), section 4; JingtongSu/sanity-checking-pruning,
+    pruner/SmartRatio.py, which rounds on the way and may so differ by a few weights.
+
+    Examples
+    --------
+    >>> shapes = {"a": (2, 1, 3, 3), "b": (2, 2, 3, 3), "c": (5, 2)}
+    >>> [round(d, 4) for d in smart_densities(shapes, 0.25).values()]
+    [0.3611, 0.1806, 0.3]
+    """
+    size = {name: torch.Size(shape).numel() for name, shape in shapes.items()}
+    convolutions = [name for name, shape in shapes.items() if len(shape) > 2]
+    if not convolutions:
+        return dict.fromkeys(shapes, density)
+    linear = sum(size[name] for name in shapes if name not in convolutions)
+    left = density * sum(size.values()) - SMART_LINEAR * linear
+    if left < 0:
+        raise Refused(
+            f"the smart ratio keeps {SMART_LINEAR} of linear layers, too much for density {density}"
+        )
+    share = {}
+    for place, name in enumerate(shapes, 1):
+        k = len(shapes) - place + 1
+        share[name] = (k * k + k) / (place**2 if vgg else 1)
+    scale = left / sum(share[name] * size[name] for name in convolutions)
+    found = dict.fromkeys(shapes, SMART_LINEAR)
+    excess = 0.0  # weights that the layers so far could not hold
+    for name in convolutions:
+        wanted = scale * share[name] * size[name] + excess
+        found[name] = min(1.0, wanted / size[name])
+        excess = max(0.0, wanted - size[name])
+    return found
+
+
+def of_what_is_left(rounding: str | Count, share: float, masks: Masks | None) -> str | Count:
+    """Return `rounding`, or for a rule of OF_WHAT_IS_LEFT the count that a step of it keeps.
+
+    Parameters
+    ----------
+    rounding : str or callable
+    share : float
+        Of the weights that `masks` keep, how much the step keeps.
+    masks : Masks or None
+        Those in force before the step; None: all weights.
+    """
+    if rounding not in OF_WHAT_IS_LEFT or masks is None:
+        return rounding
+    kept = ROUNDINGS[str(rounding)](masks.kept, share)
+    return lambda _total, _density: kept
 
 
 def check_density(density: float) -> None:

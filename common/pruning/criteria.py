@@ -87,6 +87,13 @@ uniform = random.variant("uniform", allocation="layerwise")
 er = random.variant("er", allocation="er")
 erk = random.variant("erk", allocation="erk")
 
+# Densities that fall from layer to layer, whole weights rounded down (Su et al. 2020, arXiv
+# 2009.11094).
+smart_ratio = random.variant("smart_ratio", allocation="smart_ratio", both={"rounding": "floor"})
+smart_ratio_vgg = random.variant(
+    "smart_ratio_vgg", allocation="smart_ratio_vgg", both={"rounding": "floor"}
+)
+
 
 @criterion()
 def magnitude(

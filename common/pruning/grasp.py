@@ -87,7 +87,11 @@ def grasp(
     return {name: network.dense[name] * product for name, product in products.items()}
 
 
-@criterion(both=TEMPERED)
+# The code of Frankle et al., whose own criterion this is.
+@criterion(
+    both=TEMPERED,
+    authors_code={"rounding": "one_fewer", "ties": "drop", "reduction": "per_batch"},
+)
 def grasp_abs(
     network: Network,
     batches: Iterable[Batch],

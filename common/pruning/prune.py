@@ -10,7 +10,14 @@ from torch import nn
 
 from common.errors import Refused
 from common.pruning.ablate import check_ablation, invert, shuffle
-from common.pruning.allocate import Count, Ties, allocate, check_density
+from common.pruning.allocate import (
+    OF_WHAT_IS_LEFT,
+    Count,
+    Ties,
+    allocate,
+    check_density,
+    of_what_is_left,
+)
 from common.pruning.criterion import (
     Batch,
     Criterion,
@@ -66,7 +73,7 @@ def prune(
         Share of the prunable weights to keep, in (0, 1].
     allocation : {"global", "layerwise", "er", "erk"} or mapping of name to int, optional
         How the kept weights are spread over the layers, see :func:`allocate`. The criteria
-        ``uniform``, ``er`` and ``erk`` bring their own.
+        ``uniform``, ``er``, ``erk`` and ``smart_ratio`` bring their own.
     steps : int, optional
         Rounds of scoring and pruning; default the method's, mostly 1.
     schedule : {"exponential", "linear"}, optional
@@ -77,7 +84,8 @@ def prune(
         Of equal scores at the threshold the lower flat index is kept, or all, or none.
     rounding : {"half_even", "floor", "of_sparsity", "floor_removed", "one_more"} or callable
         Of the kept count, see :func:`allocate`. Where biases are counted, half_even means
-        of_sparsity, the rule of SNIP's authors.
+        of_sparsity, the rule of SNIP's authors. ``"ceil_removed"`` and ``"one_fewer"`` round at
+        every step what the step before has left, over all layers at once.
     like : Masks or criterion, optional
         The number that each layer keeps is taken from these masks, or from those of this other
         criterion on the same model, data and options; biases are counted if they are there. With
@@ -140,7 +148,10 @@ def prune(
     spread = options.allocation if like is None else {n: k for n, (k, _) in like.counts().items()}
     if method.name == "dense" and density != 1:
         raise Refused(f"criterion 'dense' keeps every weight, but density is {density}")
-    masks = within
+    masks, before = within, 1.0 if within is None else within.density
+    if options.rounding in OF_WHAT_IS_LEFT and spread != "global":
+        raise Refused(f"rounding {options.rounding!r} counts the network as a whole: allocation "
+                      f"must be 'global', not {spread!r}")  # fmt: skip
     for target in densities(density, options.steps, options.schedule):
         scores = score_with(method, options, scored, batches, generator, masks)
         if ablation == "invert":
@@ -150,8 +161,9 @@ def prune(
             target,
             spread,
             ties=cast(Ties, options.ties),
-            rounding=options.rounding,
+            rounding=of_what_is_left(options.rounding, target / before, masks),
             alive=None if options.returning else masks,
         )
+        before = target
     assert masks is not None  # `densities` refuses fewer than one step
     return shuffle(masks, generator) if ablation == "shuffle" else masks

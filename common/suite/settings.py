@@ -50,6 +50,7 @@ class Recipe(Strict):
     evaluations: Positive = 10  # test and validation points, evenly spaced, the last step included
     augment: Literal["none", "flip_shift", "flip_crop", "some_of_flip_shift"] = "none"
     precision: Literal["float32", "bfloat16"] = "float32"
+    warmup: Annotated[int, Field(ge=0)] = 0  # steps over which the rate rises from 0
 
     @model_validator(mode="after")
     def _milestones_inside(self) -> Recipe:
@@ -84,9 +85,14 @@ class Scoring(Strict):
     biases: Literal["free", "counted"] | None = None  # counted: biases compete, and are pruned
     allocation: Literal["global", "layerwise", "er", "erk"] | None = None
     ties: Literal["lower_index", "keep", "drop"] | None = None
-    rounding: Literal["half_even", "floor", "floor_removed", "one_more"] | None = None
+    rounding: (
+        Literal["half_even", "floor", "floor_removed", "one_more", "ceil_removed", "one_fewer"]
+        | None
+    ) = None
     one_class: Annotated[int, Field(ge=0)] | None = None  # score images of this class alone
-    labels: Literal["training", "true"] = "training"  # true: scored before labels are randomised
+    # true: scored before labels are randomised; random: labels drawn for scoring alone
+    labels: Literal["training", "true", "random"] = "training"
+    pixels: Literal["given", "shuffled"] = "given"  # shuffled: within each image, for scoring alone
     steps: Positive | None = None  # rounds of scoring and pruning
     schedule: Literal["exponential", "linear", "halving"] | None = None
     dtype: Literal["float32", "float64"] | None = None

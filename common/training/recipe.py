@@ -32,6 +32,8 @@ class Recipe:
         A name known to `common.data`.
     precision : "float32" or "bfloat16"
         bfloat16 runs forward and backward passes under autocast; parameters stay float32.
+    warmup : int
+        Steps over which the rate rises linearly from 0, as a factor on the rest of the schedule.
     """
 
     optimizer: str = "sgd"
@@ -47,10 +49,12 @@ class Recipe:
     evaluations: int = 10
     augment: str = "none"
     precision: str = "float32"
+    warmup: int = 0
 
     def rate(self, step: int) -> float:
         """Return the learning rate of the update number `step`, counted from 0."""
-        return self.lr * self.gamma ** sum(step >= milestone for milestone in self.milestones)
+        rate = self.lr * self.gamma ** sum(step >= milestone for milestone in self.milestones)
+        return rate * step / self.warmup if step < self.warmup else rate
 
     def evaluation_steps(self) -> set[int]:
         """Return the numbers of finished steps at which to evaluate."""

@@ -15,6 +15,7 @@ from common.data import (
     pixel_sequence,
     random_labels,
     rows,
+    shuffled_pixels,
     subset,
 )
 from common.errors import Refused
@@ -131,6 +132,25 @@ def test_random_labels_are_uniform_and_of_the_generator_alone():
     # 500 +- 21 a class, and 10 % +- 0.4 % of labels right by chance: five standard deviations.
     assert (counts - 500).abs().max() < 106
     assert abs((drawn.labels == split.labels).double().mean() - 0.1) < 0.021
+
+
+def test_shuffled_pixels_keep_each_image_s_values_and_not_their_places():
+    split = random_split(1200, 3, 6, 6)
+    shuffled = shuffled_pixels(split, generator(1))
+    assert shuffled.images.shape == split.images.shape and shuffled.labels is split.labels
+    before, after = split.images.flatten(1), shuffled.images.flatten(1)
+    assert torch.equal(after.sort(1).values, before.sort(1).values)
+    # A value stays in its place with a chance of 1/108, or by being equal to another.
+    assert (after == before).double().mean() < 0.03
+    assert torch.equal(shuffled.images, shuffled_pixels(split, generator(1)).images)
+    assert not torch.equal(shuffled.images, shuffled_pixels(split, generator(2)).images)
+
+
+def test_each_image_has_a_permutation_of_its_own():
+    ramp = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).repeat(5, 1, 1, 1)
+    shuffled = shuffled_pixels(Split(ramp, torch.zeros(5, dtype=torch.int64)), generator())
+    orders = shuffled.images.flatten(1)
+    assert len(orders.unique(dim=0)) == 5
 
 
 def test_sequences():

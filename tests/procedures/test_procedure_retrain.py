@@ -103,6 +103,40 @@ def test_rewinding_returns_to_the_step_named(monkeypatch):
     assert torch.equal(begun[0], model.fc1.weight)
 
 
+def last_training(monkeypatch, **changes):
+    """Return the weights that the last training begins with, and its masks."""
+    begun = []
+    original = loop.train
+
+    def watched(net, *args, **options):
+        weights = {name: tensor.detach().clone() for name, tensor in net.named_parameters()}
+        begun.append((weights, options["masks"]))
+        return original(net, *args, **options)
+
+    monkeypatch.setattr("common.procedures.prune_then_train.train", watched)
+    rows_of(arm(rounds={"count": 2, "rewind": 0.0}, **changes))
+    return begun[0]
+
+
+def test_shuffling_is_of_the_last_masks_alone_and_keeps_the_weights(monkeypatch):
+    weights, masks = last_training(monkeypatch)
+    same, shuffled = last_training(monkeypatch, ablation="shuffle")
+    assert all(torch.equal(weights[name], same[name]) for name in weights)
+    # Had the first round been shuffled, the second would keep other numbers of each layer.
+    assert shuffled != masks and shuffled.counts() == masks.counts()
+
+
+def test_new_weights_are_drawn_for_the_last_training_alone(monkeypatch):
+    weights, masks = last_training(monkeypatch)
+    drawn, same = last_training(monkeypatch, ablation="redraw")
+    assert same == masks
+    fresh = dict(
+        Stage(namespace(spec(arm())["settings"]), 0, CPU).model("redraw").named_parameters()
+    )
+    assert all(torch.equal(drawn[name], fresh[name]) for name in fresh)
+    assert not torch.equal(drawn["fc1.weight"], weights["fc1.weight"])
+
+
 class Killed(Exception):
     """Stands for the end of the process."""
 

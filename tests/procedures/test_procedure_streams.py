@@ -144,3 +144,20 @@ def test_a_redrawn_head_leaves_the_other_layers():
     initialise_linear_(net, "xavier_normal", torch.Generator().manual_seed(1))
     changed = {n for n, value in net.state_dict().items() if not torch.equal(value, before[n])}
     assert changed == {"fc1.weight", "fc2.weight"}
+
+
+def test_labels_and_pixels_may_be_spoilt_for_scoring_alone():
+    plain = stage(settings())
+    (images, labels), *_ = plain.scoring_batches()
+    shuffled = stage(settings(scoring={"pixels": "shuffled"}))
+    spoilt, same = shuffled.scoring_batches()[0]
+    assert torch.equal(same, labels) and not torch.equal(spoilt, images)
+    sums = [batch.flatten(1).sum(1) for batch in (spoilt, images)]
+    assert torch.allclose(*sums, atol=1e-3)
+    random = stage(settings(scoring={"labels": "random"}))
+    kept, drawn = random.scoring_batches()[0]
+    assert torch.equal(kept, images)
+    assert 0.02 < (drawn == labels).double().mean() < 0.25
+    for other in (shuffled, random):
+        assert torch.equal(other.training.labels, plain.training.labels)
+        assert torch.equal(other.training.images, plain.training.images)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.errors import Refused
 from common.pruning import Degenerate, Masks, allocate, densities, layer_densities
-from common.pruning.allocate import of_sparsity
+from common.pruning.allocate import ceil_removed, of_sparsity, one_fewer, smart_densities
 
 LENET = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}
 
@@ -204,3 +204,46 @@ def test_masks_keep_the_shapes_and_order_of_the_scores():
     assert [(name, mask.shape) for name, mask in masks.items()] == [
         (name, score.shape) for name, score in scores.items()
     ]
+
+
+# Weights, density and what the missing-the-mark code keeps: in one step where it removes the lowest
+# scores and where it removes the highest, and in 100 steps of the lowest.
+KEPT = [
+    (266_200, 0.8**10, 28_582, 28_583, 28_522),
+    (270_896, 0.8, 216_715, 216_716, 216_583),
+    (270_896, 0.8**15, 9_530, 9_531, 9_486),
+    (14_715_584, 0.8**10, 1_580_072, 1_580_073, 1_580_012),
+]
+
+
+@pytest.mark.parametrize(("total", "share", "lowest", "highest", "stepwise"), KEPT)
+def test_kept_counts_of_the_missing_the_mark_code(total, share, lowest, highest, stepwise):
+    assert (one_fewer(total, share), ceil_removed(total, share)) == (lowest, highest)
+    left = total
+    for _ in range(100):
+        left = one_fewer(left, share ** (1 / 100))
+    assert left == stepwise
+
+
+def test_smart_ratio_by_hand():
+    # Layers 1 to 4 have k = 4..1, so shares 20, 12, 6 and 2; the third is linear and keeps 0.3.
+    shapes = {"a": (2, 1, 3, 3), "b": (2, 2, 3, 3), "fc": (4, 5), "c": (2, 2, 1, 1)}
+    left = 0.25 * (18 + 36 + 20 + 4) - 0.3 * 20
+    scale = left / (20 * 18 + 12 * 36 + 2 * 4)
+    expected = {"a": 20 * scale, "b": 12 * scale, "fc": 0.3, "c": 2 * scale}
+    assert smart_densities(shapes, 0.25) == pytest.approx(expected)
+    scale = left / (20 * 18 + 12 / 4 * 36 + 2 / 16 * 4)
+    expected = {"a": 20 * scale, "b": 12 / 4 * scale, "fc": 0.3, "c": 2 / 16 * scale}
+    assert smart_densities(shapes, 0.25, vgg=True) == pytest.approx(expected)
+
+
+def test_what_a_convolution_cannot_hold_goes_to_the_next():
+    # Shares 6 and 2 of 9 and 9 weights: 13.5 to be kept would be 10.125 and 3.375.
+    shapes = {"a": (1, 1, 3, 3), "b": (1, 1, 3, 3)}
+    assert smart_densities(shapes, 0.75) == pytest.approx({"a": 1.0, "b": (3.375 + 1.125) / 9})
+
+
+def test_the_smart_ratio_is_of_convolutions_and_needs_room_for_them():
+    assert set(smart_densities(LENET, 0.1).values()) == {0.1}
+    with pytest.raises(Refused, match=r"too much for density 0\.02"):
+        smart_densities({"a": (2, 1, 3, 3), "fc": (10, 50)}, 0.02)

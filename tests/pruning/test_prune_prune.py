@@ -1,6 +1,7 @@
 """The path from score to masks: what it leaves alone, steps, options, and other people's code."""
 
 import copy
+import math
 from contextlib import nullcontext
 
 import pytest
@@ -17,6 +18,7 @@ from common.pruning import (
     Network,
     Options,
     allocate,
+    layer_densities,
     prunable,
     prune,
     score,
@@ -334,3 +336,25 @@ def test_memory_format_does_not_matter():
 def test_options_default_to_the_paper_of_snip():
     assert Options().norm_mode == "eval" and Options().biases == "free"
     assert Masks.full(mlp()) == prune(mlp(), "dense", 1.0)
+
+
+def test_a_rule_of_what_is_left_counts_anew_at_every_step():
+    net, left = mlp(), sum(p.numel() for p in prunable(mlp()).values())
+    for _ in range(4):
+        left = left - math.ceil((1 - 0.3 ** (1 / 4)) * left) - 1
+    rule = {"rounding": "one_fewer", "ties": "drop", "dtype": "float64"}
+    masks = prune(net, "random", 0.3, steps=4, generator=generator(), **rule)
+    assert masks.kept == left
+    with pytest.raises(Refused, match="counts the network as a whole"):
+        prune(net, "erk", 0.3, generator=generator(), **rule)
+
+
+def test_the_smart_ratio_keeps_whole_weights_of_each_layer():
+    shapes = {name: tuple(p.shape) for name, p in prunable(convnet()).items()}
+    for criterion in ("smart_ratio", "smart_ratio_vgg"):
+        share = layer_densities(shapes, 0.35, criterion)
+        masks = prune(convnet(), criterion, 0.35, generator=generator())
+        for name, (kept, total) in masks.counts().items():
+            assert kept == int(share[name] * total)
+        other = prune(convnet(), criterion, 0.35, generator=generator(1))
+        assert other != masks and other.counts() == masks.counts()

@@ -62,3 +62,12 @@ def test_weight_decay_acts_on_what_the_recipe_says(decay, decayed, optimizer):
     assert sorted(decays) == sorted(name_of.values())
     assert sorted(name for name, value in decays.items() if value == 0.5) == sorted(decayed)
     assert set(decays.values()) <= {0.0, 0.5}
+
+
+def test_warm_up_raises_the_rate_from_zero_and_then_leaves_it_alone():
+    plain = Recipe(lr=0.4, milestones=(3, 8))
+    warm = dataclasses.replace(plain, warmup=5)
+    # By hand: 0, 1/5, ... of the rate, which falls to a tenth at step 3.
+    expected = [0.0, 0.08, 0.16, 0.024, 0.032]
+    assert [warm.rate(step) for step in range(5)] == pytest.approx(expected)
+    assert all(warm.rate(step) == plain.rate(step) for step in range(5, 12))
