@@ -14,6 +14,7 @@ from common import names
 from common.audit.published import PublishedNumbers
 from common.products import read_published
 from common.report.figures import draw, own_functions
+from common.report.planned import _replicates
 from common.suite.claims import load_claims
 from common.suite.cost import seconds
 from common.suite.expand import expand
@@ -267,3 +268,18 @@ def test_readme_lists_every_experiment_with_its_planned_time():
             amount, unit = time.split()
             stated = float(amount.replace(",", "")) * UNITS[unit]
             assert stated / 2 < planned < stated * 2, (name, scale, time)
+
+
+@pytest.mark.parametrize(
+    ("claim", "scale", "replicates"),
+    [
+        ("GRASP-03", "cpu", 5),  # one part says why it is not judged
+        ("GRASP-06", "cpu", 5),  # stand-ins made of parts
+        ("GRASP-07", "cpu", 10), ("GRASP-08", "cpu", 10),
+        ("GRASP-16", "cpu", 5),  # stand-ins below parts
+        ("GRASP-16", "paper", 5), ("GRASP-09", "cpu", None), ("GRASP-09", "paper", 3),
+    ],
+)  # fmt: skip
+def test_planning_counts_the_replicates_of_the_parts_that_decide(claim, scale, replicates):
+    paper = PaperPlan(load_paper("grasp"), load_scale(scale), expanded(scale), claims())
+    assert _replicates(claims()[claim], paper) == replicates
