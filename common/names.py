@@ -156,6 +156,12 @@ MEASURES = {
     "mask_image": "common.procedures.measures.images:mask_image",
     "image_correlation": "common.procedures.measures.images:image_correlation",
     "class_images": "common.procedures.measures.images:class_images",
+    "removal_change": "common.procedures.measures.gradient_flow:removal_change",
+    "gradient_after_pruning": "common.procedures.measures.gradient_flow:gradient_after_pruning",
+    "norm_change": "common.procedures.measures.gradient_flow:norm_change",
+    "mask_choices": "common.procedures.measures.mask_choices:mask_choices",
+    "smallest_share": "common.procedures.measures.mask_choices:smallest_share",
+    "training_cost": "common.procedures.measures.training_cost:training_cost",
 }
 
 # What runs record, as claims write it (<split>_<metric>; * stands for a parameter or a pixel).
@@ -169,6 +175,18 @@ METRICS = {
     "mask_image": ("image_pixel:*",),
     "image_correlation": ("image_correlation",),
     "class_images": ("image_hits", "image_good", "image_own", "image_other"),
+    "removal_change": ("score_removal_error_tanh", "score_removal_error_relu"),
+    "gradient_after_pruning": ("gradient_log_kept", "gradient_log_all", "gradient_log_dense"),
+    "norm_change": (
+        "gradient_change_error", "gradient_change_error_kept", "gradient_change_predicted",
+        "gradient_change_true",
+    ),
+    "mask_choices": ("overlap_*",),
+    "smallest_share": ("mask_log_smallest_share", "mask_density:*"),
+    "training_cost": (
+        "cost_weights_excess", "cost_weights_share", "cost_step_share", "cost_scoring_passes",
+        "cost_scoring_share",
+    ),
     "follow_training": (
         "batch_loss", "batch_log_gradient", "batch_mean_loss", "batch_mean_log_gradient",
         "weights_slope", "weights_slope_change", "run_diverged", "run_degenerate",

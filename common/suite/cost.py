@@ -41,8 +41,11 @@ def seconds(settings: Settings) -> float:
                 settings.rounds.rewind or 0
             )
         total += example * recipe.batch * recipe.steps * trainings
-        # An evaluation is a forward pass over the test images, a third of a training pass each.
+        # An evaluation is a forward pass over the test images, a third of a training pass each;
+        # what follows training looks at the next batch alone, forwards and backwards.
         images = 400 if settings.data == "digits" else TEST_IMAGES
+        if settings.procedure == "follow_training":
+            images = 3 * recipe.batch
         total += example / 3 * images * recipe.evaluations
     return total
 
