@@ -141,6 +141,7 @@ ABLATIONS = {
     "shuffle": "each layer's mask permuted at random: only the layer densities survive",
     "redraw": "the weights drawn anew after pruning: only the mask survives",
     "invert": "the ranking turned round: the lowest scores are kept",
+    "empty_layer": "the layer in the middle of the network emptied",
 }
 
 # What `analyse_masks` can measure on a network and its masks, without training.
@@ -153,6 +154,17 @@ MEASURES = {
     "mask_image": "common.procedures.measures.images:mask_image",
     "image_correlation": "common.procedures.measures.images:image_correlation",
     "class_images": "common.procedures.measures.images:class_images",
+    "objective": "common.procedures.measures.saliency:objective",
+    "gradient_cosine": "common.procedures.measures.saliency:gradient_cosine",
+    "expansion": "common.procedures.measures.saliency:expansion",
+    "norm_change": "common.procedures.measures.saliency:norm_change",
+    "pruning_steps": "common.procedures.measures.steps:pruning_steps",
+    "one_step": "common.procedures.measures.steps:one_step",
+    "batches_scored": "common.procedures.measures.steps:batches_scored",
+    "snip_it_likeness": "common.procedures.measures.steps:snip_it_likeness",
+    "mask_stability": "common.procedures.measures.steps:mask_stability",
+    "emptied": "common.procedures.measures.emptied:emptied",
+    "costs": "common.procedures.measures.costs:costs",
 }
 
 # What runs record, as claims write it (<split>_<metric>; * stands for a parameter or a pixel).
@@ -165,6 +177,23 @@ METRICS = {
     "mask_image": ("image_pixel:*",),
     "image_correlation": ("image_correlation",),
     "class_images": ("image_hits", "image_good", "image_own", "image_other"),
+    "objective": ("score_objective", "score_dense_objective", "score_log_objective"),
+    "gradient_cosine": ("score_gradient_cosine",),
+    "expansion": ("score_group_error", "score_single_error", "score_group_excess"),
+    "norm_change": ("score_norm_error", "score_norm_predicted", "score_norm_measured"),
+    "pruning_steps": (
+        "steps_count", "steps_kept_error", "steps_removed_rise", "steps_removed_spread",
+        "steps_returned", "steps_returned_any", "steps_new_share", "steps_new_any", "steps_kept:*",
+    ),
+    "one_step": ("steps_one_step_differences",),
+    "batches_scored": ("steps_batches",),
+    "snip_it_likeness": ("steps_layer_log_ratio", "steps_jaccard"),
+    "mask_stability": ("steps_jaccard_dtypes",),
+    "emptied": ("emptied_gradient", "emptied_spread", "emptied_error"),
+    "costs": (
+        "cost_weights", "cost_forward", "cost_training", "cost_dense_weights",
+        "cost_dense_forward", "cost_dense_training", "cost_fewer",
+    ),
     "follow_training": (
         "batch_loss", "batch_log_gradient", "batch_mean_loss", "batch_mean_log_gradient",
         "weights_slope", "weights_slope_change", "run_diverged", "run_degenerate",

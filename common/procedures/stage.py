@@ -151,6 +151,16 @@ class Stage:
         draws = self._draws(one_class)
         return Fresh(draws) if self.settings.scoring.fresh else list(draws())
 
+    @cached_property
+    def path(self) -> list[Masks]:
+        """The arm's masks at initialisation after each step, the last as they are used.
+
+        Found once, so that the measures of a run share them.
+        """
+        steps: list[Masks] = []
+        final = self.masks(self.model(), on_step=steps.append)
+        return [*steps[:-1], final]
+
     def masks(
         self,
         model: nn.Module,
