@@ -30,7 +30,17 @@ Found = list[tuple[str, str, float]]  # what a measure returns: split, metric, v
 @lru_cache(maxsize=2)
 def _fitted(name: str, in_shape: tuple[int, int, int] | None) -> Data:
     loaded = datasets.load(name)
-    return datasets.enlarge(loaded, in_shape) if in_shape else loaded
+    if in_shape is None or _larger(loaded.in_shape, in_shape):
+        return loaded
+    return datasets.enlarge(loaded, in_shape)
+
+
+def _larger(images: tuple[int, int, int], wanted: tuple[int, int, int]) -> bool:
+    """Return whether the images exceed what the network is usually given, in size alone.
+
+    The network is built for the images then, as the CIFAR networks are for Tiny ImageNet.
+    """
+    return images[0] == wanted[0] and images[1] >= wanted[1] and images[2] >= wanted[2]
 
 
 def channels_last(model: nn.Module) -> bool:
