@@ -40,7 +40,7 @@ def empty_layer(masks: Masks) -> Masks:
     ----------
     de Jorge et al. 2021 (arXiv 2006.09081): what an empty layer does to a VGG and to a ResNet.
     """
-    middle = list(masks)[len(masks) // 2]
+    middle = list(masks)[(len(masks) - 1) // 2]
     return Masks({n: torch.zeros_like(m) if n == middle else m for n, m in masks.items()})
 
 

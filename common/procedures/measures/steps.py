@@ -15,7 +15,7 @@ from common.procedures.measures.saliency import options_of
 from common.procedures.stage import Batch, Found, Stage
 from common.pruning import Masks
 
-SHARED = ("loss", "norm_mode", "rounding", "ties")  # what two methods must share to be compared
+SHARED = ("loss", "norm_mode", "rounding", "ties", "biases")  # what methods compared must share
 
 
 def pruning_steps(stage: Stage) -> Found:
@@ -86,8 +86,7 @@ def one_step(stage: Stage) -> Found:
     ----------
     de Jorge et al. 2021 (arXiv 2006.09081): with one step both methods are SNIP.
     """
-    options = options_of(stage)
-    shared: dict[str, Any] = {key: getattr(options, key) for key in SHARED}
+    shared = _shared(stage)
     found = [
         stage.masks(stage.model(), criterion=criterion, steps=1, **shared)
         for criterion in ("force", "iter_snip", "snip")
@@ -95,6 +94,12 @@ def one_step(stage: Stage) -> Found:
     pairs = ((0, 1), (0, 2), (1, 2))
     apart = max(_more(found[a], found[b]) + _more(found[b], found[a]) for a, b in pairs)
     return [("steps", "one_step_differences", float(apart))]
+
+
+def _shared(stage: Stage) -> dict[str, Any]:
+    """Return the arm's options written out: then no method falls back on a reading of its own."""
+    options = options_of(stage)
+    return {"reading": "paper", **{key: getattr(options, key) for key in SHARED}}
 
 
 @dataclass
@@ -139,10 +144,9 @@ def snip_it_likeness(stage: Stage) -> Found:
     ----------
     Verdenius, Stol, Forré 2020 (arXiv 2006.00896); StijnVerdenius/SNIP-it.
     """
-    options, own = options_of(stage), stage.path[-1]
-    shared: dict[str, Any] = {key: getattr(options, key) for key in SHARED}
+    own, steps = stage.path[-1], len(stage.path)
     other = stage.masks(
-        stage.model(), criterion="snip_it", steps=len(stage.path), schedule="halving", **shared
+        stage.model(), criterion="snip_it", steps=steps, schedule="halving", **_shared(stage)
     )
     ratios = [
         abs(math.log(max(kept, 0.5) / max(other.counts()[name][0], 0.5)))
