@@ -83,20 +83,25 @@ def _claims(paper: PaperPlan) -> list[str]:
 def _replicates(claim: Claim, paper: PaperPlan) -> int | None:
     """Return the fewest replicates of the arms that judge `claim`; None if one does not run."""
     arms = paper.flat_arms
-    judged = [claim]
     proxies = {name for name, item in paper.expanded.items() if item.experiment.stands_for}
-    stand_ins = [child for child in claim.children.values() if child.reads_only(proxies)]
-    own = [child for child in claim.children.values() if child not in stand_ins]
-    if stand_ins and own:
-        here = any(_runs(leaf, arms) for child in own for leaf in child.leaves if leaf.estimand)
-        judged = own if here else stand_ins
-    elif claim.proxy_parts and not all(_runs(leaf, arms) for leaf in claim.leaves):
-        judged = [claim.children[name] for name in claim.proxy_parts]
-    leaves = [leaf for part in judged for leaf in part.leaves]
+    leaves = _judged(claim, arms, proxies)
     if not all(_runs(leaf, arms) for leaf in leaves):
         return None
     experiments = {ref.experiment for leaf in leaves for ref in _refs(leaf)}
     return min((paper.expanded[name].replicates for name in experiments), default=None)
+
+
+def _judged(claim: Claim, arms: Mapping[str, Arms], proxies: set[str]) -> list[Claim]:
+    """Return the leaves that count here, as `common.audit.verdicts` chooses them part by part."""
+    parts = [child for child in claim.children.values() if child.kind != "none"]
+    stand_ins = [child for child in parts if child.reads_only(proxies)]
+    own = [child for child in parts if child not in stand_ins]
+    if stand_ins and own:
+        here = any(_runs(leaf, arms) for child in own for leaf in child.leaves)
+        parts = own if here else stand_ins
+    elif claim.proxy_parts and not all(_runs(leaf, arms) for p in parts for leaf in p.leaves):
+        parts = [claim.children[name] for name in claim.proxy_parts]
+    return [leaf for part in parts for leaf in _judged(part, arms, proxies)] or [claim]
 
 
 def _refs(leaf: Claim) -> list[Ref]:
