@@ -143,6 +143,7 @@ ABLATIONS = {
     "shuffle": "each layer's mask permuted at random: only the layer densities survive",
     "redraw": "the weights drawn anew after pruning: only the mask survives",
     "invert": "the ranking turned round: the lowest scores are kept",
+    "empty_layer": "the layer in the middle of the network emptied",
 }
 
 # What `analyse_masks` can measure on a network and its masks, without training.
@@ -162,6 +163,16 @@ MEASURES = {
     "mask_choices": "common.procedures.measures.mask_choices:mask_choices",
     "smallest_share": "common.procedures.measures.mask_choices:smallest_share",
     "training_cost": "common.procedures.measures.training_cost:training_cost",
+    "objective": "common.procedures.measures.saliency:objective",
+    "gradient_cosine": "common.procedures.measures.saliency:gradient_cosine",
+    "expansion": "common.procedures.measures.saliency:expansion",
+    "pruning_steps": "common.procedures.measures.steps:pruning_steps",
+    "one_step": "common.procedures.measures.steps:one_step",
+    "batches_scored": "common.procedures.measures.steps:batches_scored",
+    "snip_it_likeness": "common.procedures.measures.steps:snip_it_likeness",
+    "mask_stability": "common.procedures.measures.steps:mask_stability",
+    "emptied": "common.procedures.measures.emptied:emptied",
+    "costs": "common.procedures.measures.costs:costs",
 }
 
 # What runs record, as claims write it (<split>_<metric>; * stands for a parameter or a pixel).
@@ -186,6 +197,22 @@ METRICS = {
     "training_cost": (
         "cost_weights_excess", "cost_weights_share", "cost_step_share", "cost_scoring_passes",
         "cost_scoring_share",
+    ),
+    "objective": ("score_objective", "score_dense_objective", "score_log_objective"),
+    "gradient_cosine": ("score_gradient_cosine",),
+    "expansion": ("score_group_error", "score_single_error", "score_group_excess"),
+    "pruning_steps": (
+        "steps_count", "steps_kept_error", "steps_removed_rise", "steps_removed_spread",
+        "steps_returned", "steps_returned_any", "steps_new_share", "steps_new_any", "steps_kept:*",
+    ),
+    "one_step": ("steps_one_step_differences",),
+    "batches_scored": ("steps_batches",),
+    "snip_it_likeness": ("steps_layer_log_ratio", "steps_jaccard"),
+    "mask_stability": ("steps_jaccard_dtypes",),
+    "emptied": ("emptied_gradient", "emptied_spread", "emptied_error"),
+    "costs": (
+        "cost_weights", "cost_forward", "cost_training", "cost_dense_weights",
+        "cost_dense_forward", "cost_dense_training", "cost_fewer",
     ),
     "follow_training": (
         "batch_loss", "batch_log_gradient", "batch_mean_loss", "batch_mean_log_gradient",

@@ -30,7 +30,17 @@ Found = list[tuple[str, str, float]]  # what a measure returns: split, metric, v
 @lru_cache(maxsize=2)
 def _fitted(name: str, in_shape: tuple[int, int, int] | None) -> Data:
     loaded = datasets.load(name)
-    return datasets.enlarge(loaded, in_shape) if in_shape else loaded
+    if in_shape is None or _larger(loaded.in_shape, in_shape):
+        return loaded
+    return datasets.enlarge(loaded, in_shape)
+
+
+def _larger(images: tuple[int, int, int], wanted: tuple[int, int, int]) -> bool:
+    """Return whether the images exceed what the network is usually given, in size alone.
+
+    The network is built for the images then, as the CIFAR networks are for Tiny ImageNet.
+    """
+    return images[0] == wanted[0] and images[1] >= wanted[1] and images[2] >= wanted[2]
 
 
 def channels_last(model: nn.Module) -> bool:
@@ -154,6 +164,16 @@ class Stage:
         """Return what a criterion sees at each step: these batches, or fresh ones every time."""
         draws = self._draws(one_class)
         return Fresh(draws) if self.settings.scoring.fresh else list(draws())
+
+    @cached_property
+    def path(self) -> list[Masks]:
+        """The arm's masks at initialisation after each step, the last as they are used.
+
+        Found once, so that the measures of a run share them.
+        """
+        steps: list[Masks] = []
+        final = self.masks(self.model(), on_step=steps.append)
+        return [*steps[:-1], final]
 
     def masks(
         self,

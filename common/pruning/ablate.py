@@ -31,6 +31,19 @@ def invert(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: -score for name, score in scores.items()}
 
 
+def empty_layer(masks: Masks) -> Masks:
+    """Return the masks with the parameter in the middle of their order emptied.
+
+    In the VGGs that is a convolution, in the residual networks one on a branch beside a skip.
+
+    References
+    ----------
+    de Jorge et al. 2021 (arXiv 2006.09081): what an empty layer does to a VGG and to a ResNet.
+    """
+    middle = list(masks)[(len(masks) - 1) // 2]
+    return Masks({n: torch.zeros_like(m) if n == middle else m for n, m in masks.items()})
+
+
 def check_ablation(name: str) -> None:
     """Refuse an ablation that is not in ``names.ABLATIONS``."""
     if name not in names.ABLATIONS:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from common.errors import Refused
-from common.pruning.ablate import check_ablation, invert, shuffle
+from common.pruning.ablate import check_ablation, empty_layer, invert, shuffle
 from common.pruning.allocate import (
     OF_WHAT_IS_LEFT,
     Count,
@@ -57,6 +57,7 @@ def prune(
     within: Masks | None = None,
     ablation: str = "none",
     redraw: Callable[[nn.Module], object] | None = None,
+    on_step: Callable[[Masks], object] | None = None,
 ) -> Masks:
     """Return the masks that `criterion` finds for `model` at `density`.
 
@@ -92,9 +93,12 @@ def prune(
         criterion ``"random"``: random masks of the same layer densities.
     within : Masks, optional
         In force from the start: what they prune stays pruned, unless weights may return.
-    ablation : {"none", "shuffle", "invert", "redraw"}
+    ablation : {"none", "shuffle", "invert", "empty_layer", "redraw"}
         ``"shuffle"`` permutes the final masks within layers by `generator`, ``"invert"`` keeps the
-        lowest scores; ``"redraw"`` concerns the weights trained under the masks, not the masks.
+        lowest scores, ``"empty_layer"`` empties the layer in the middle of the final masks;
+        ``"redraw"`` concerns the weights trained under the masks, not the masks.
+    on_step : callable, optional
+        Called with the masks after each step, before any ablation of the final ones.
 
     Returns
     -------
@@ -165,5 +169,9 @@ def prune(
             alive=None if options.returning else masks,
         )
         before = target
+        if on_step is not None:
+            on_step(masks)
     assert masks is not None  # `densities` refuses fewer than one step
-    return shuffle(masks, generator) if ablation == "shuffle" else masks
+    if ablation == "shuffle":
+        return shuffle(masks, generator)
+    return empty_layer(masks) if ablation == "empty_layer" else masks

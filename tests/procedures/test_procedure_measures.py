@@ -51,7 +51,7 @@ def test_connectivity_of_a_mask_written_by_hand(monkeypatch):
     model = stage().model()
     cut = {name: torch.zeros_like(w, dtype=torch.bool) for name, w in prunable(model).items()}
     cut["fc1.weight"][3, 5] = cut["fc2.weight"][2, 3] = cut["fc2.weight"][4, 1] = True
-    monkeypatch.setattr(Stage, "masks", lambda self, model: Masks(cut))
+    monkeypatch.setattr(Stage, "masks", lambda self, model, **_: Masks(cut))
     found = measured("connectivity")
     assert found["mask", "empty_layers"] == 1 and found["mask", "path"] == 0
     assert found["mask", "units"] == 40 and found["mask", "dead_units"] == 29 + 8

@@ -6,9 +6,13 @@ import pytest
 import torch
 from small_runs import dense, settings, spec
 
+from common import data as datasets
+from common.data import Data, Split
+from common.errors import Refused
 from common.models import build, initialise_linear_
 from common.procedures import Stage, generator, seed
 from common.procedures.execute import namespace
+from common.procedures.stage import _fitted
 from common.pruning import Criterion, prune
 
 STREAMS = ["init", "split", "order", "augment", "criterion", "mask", "scored", "redraw", "labels"]
@@ -161,3 +165,19 @@ def test_labels_and_pixels_may_be_spoilt_for_scoring_alone():
     for other in (shuffled, random):
         assert torch.equal(other.training.labels, plain.training.labels)
         assert torch.equal(other.training.images, plain.training.images)
+
+
+def test_images_larger_than_usual_are_left_as_they_are(monkeypatch):
+    """CIFAR networks take the 64x64 images of Tiny ImageNet, by adaptive pooling."""
+    split = Split(torch.zeros(4, 3, 64, 64, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
+    tiny = Data("tiny_imagenet", split, split, 2, (0.5,) * 3, (0.25,) * 3)
+    monkeypatch.setattr(datasets, "load", lambda name: tiny)
+    _fitted.cache_clear()
+    try:
+        one = stage(settings(data="tiny_imagenet", model="cifar_resnet18", width=0.05))
+        assert one.data.in_shape == (3, 64, 64)
+        assert one.model().eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 2)
+        with pytest.raises(Refused, match="cannot be enlarged"):
+            _ = stage(settings(data="tiny_imagenet")).data
+    finally:
+        _fitted.cache_clear()

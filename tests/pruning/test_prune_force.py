@@ -39,6 +39,15 @@ def test_iterative_snips_masks_are_nested_and_forces_are_not():
     assert any((tight[n] & ~wide[n]).any() for wide, tight in pairwise(returned) for n in wide)
 
 
+@pytest.mark.parametrize("criterion", ["force", "iter_snip", "synflow"])
+def test_every_step_can_be_watched_and_watching_changes_nothing(criterion):
+    net, seen = plain_mlp(SMALL), []
+    watched = prune(net, criterion, 0.05, [BATCH], steps=4, on_step=seen.append)
+    assert watched == prune(net, criterion, 0.05, [BATCH], steps=4)
+    assert seen[-1] == watched
+    assert [masks.kept for masks in seen] == [round(552 * d) for d in densities(0.05, 4)]
+
+
 def test_force_scores_pruned_weights_at_their_value_before_masking():
     net = plain_mlp(SMALL)
     masks = prune(net, "random", 0.4)

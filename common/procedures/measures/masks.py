@@ -22,7 +22,7 @@ def counts(stage: Stage) -> Found:
     ----------
     Lee, Ajanthan, Torr (2019), eq. 7; m counts biases where the reading does.
     """
-    masks = stage.masks(stage.model())
+    masks = stage.path[-1]
     density = stage.settings.density
     # Written out, so that it bears witness to the rounding of allocation.
     counted = stage.settings.scoring.biases == "counted"
@@ -37,8 +37,7 @@ def counts(stage: Stage) -> Found:
 
 def layer_density(stage: Stage) -> Found:
     """Return the densities of the mask: in all, effective, and per parameter, in (0, 1]."""
-    model = stage.model()
-    rows = mask_rows(stage.masks(model), model, stage.data.in_shape)
+    rows = mask_rows(stage.path[-1], stage.model(), stage.data.in_shape)
     return [(row.split, row.metric, row.value) for row in rows]
 
 
@@ -58,8 +57,7 @@ def connectivity(stage: Stage) -> Found:
     Tanaka et al. 2020 (arXiv 2006.05467), layer collapse; Frankle et al. 2021 (arXiv 2009.08576),
     neuron collapse.
     """
-    model = stage.model()
-    masks = stage.masks(model)
+    masks = stage.path[-1]
     alive = [mask.flatten(1).any(1) for mask in masks.values() if mask.dim() > 1]
     units = torch.cat(alive[:-1]) if len(alive) > 1 else torch.empty(0, dtype=torch.bool)
     found: Found = [
@@ -67,7 +65,7 @@ def connectivity(stage: Stage) -> Found:
         ("mask", "dead_units", float((~units).sum())),
         ("mask", "units", float(len(units))),
     ]
-    on_path = effective(model, masks, stage.data.in_shape)
+    on_path = effective(stage.model(), masks, stage.data.in_shape)
     if on_path is not None:
         found.append(("mask", "path", float(on_path.kept > 0)))
     return found
