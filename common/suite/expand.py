@@ -104,6 +104,11 @@ def expand(paper: Paper, scale_name: str, scale: Scale, paper_scale: Scale) -> d
         target = paper.experiments[experiment.stands_for or name]
         papers = [settings for _, settings, _ in _arms(target, "paper", paper_scale, where)]
         recipes = {json.dumps(settings.explicit(), sort_keys=True) for settings in papers}
+        theirs: dict[str, list] = {}
+        for flat in (settings.flat() for settings in papers):
+            for key, value in flat.items():
+                if value not in theirs.setdefault(key, []):
+                    theirs[key].append(value)
         arms = {}
         for arm, settings, sources in _arms(experiment, scale_name, scale, where):
             if arm in arms:
@@ -111,7 +116,7 @@ def expand(paper: Paper, scale_name: str, scale: Scale, paper_scale: Scale) -> d
             runs = tuple(Run(arm, replicate, settings) for replicate in range(replicates))
             same = json.dumps(settings.explicit(), sort_keys=True) in recipes
             condition: Literal["paper", "proxy"] = "paper" if same else "proxy"
-            arms[arm] = Arm(arm, settings, sources, condition, _deviations(settings, papers), runs)
+            arms[arm] = Arm(arm, settings, sources, condition, _deviations(settings, theirs), runs)
         skipped = overlay.skip if overlay else None
         if experiment.stands_for and scale_name == "paper":
             skipped = f"it stands for {experiment.stands_for}, which runs at this scale"
@@ -119,15 +124,9 @@ def expand(paper: Paper, scale_name: str, scale: Scale, paper_scale: Scale) -> d
     return expanded
 
 
-def _deviations(settings: Settings, papers: list[Settings]) -> dict[str, list]:
+def _deviations(settings: Settings, theirs: dict[str, list]) -> dict[str, list]:
     """Return the settings whose value no arm of the paper's has, with the values they have."""
-    flats = [paper.flat() for paper in papers]
-    found = {}
-    for key, value in settings.flat().items():
-        theirs = [flat[key] for flat in flats]
-        if value not in theirs:
-            found[key] = [other for n, other in enumerate(theirs) if other not in theirs[:n]]
-    return found
+    return {key: theirs[key] for key, value in settings.flat().items() if value not in theirs[key]}
 
 
 def _arms(
