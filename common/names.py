@@ -173,6 +173,14 @@ MEASURES = {
     "mask_stability": "common.procedures.measures.steps:mask_stability",
     "emptied": "common.procedures.measures.emptied:emptied",
     "costs": "common.procedures.measures.costs:costs",
+    "layer_totals": "common.procedures.measures.flow:layer_totals",
+    "unit_totals": "common.procedures.measures.flow:unit_totals",
+    "prune_size": "common.procedures.measures.flow:prune_size",
+    "critical_compression": "common.procedures.measures.collapse:critical_compression",
+    "first_to_empty": "common.procedures.measures.collapse:first_to_empty",
+    "maximal_compression": "common.procedures.measures.collapse:maximal_compression",
+    "data_bits": "common.procedures.measures.collapse:data_bits",
+    "class_collapse": "common.procedures.measures.collapse:class_collapse",
 }
 
 # What runs record, as claims write it (<split>_<metric>; * stands for a parameter or a pixel).
@@ -214,6 +222,18 @@ METRICS = {
         "cost_weights", "cost_forward", "cost_training", "cost_dense_weights",
         "cost_dense_forward", "cost_dense_training", "cost_fewer",
     ),
+    "layer_totals": (
+        "score_total:*", "score_total_spread", "score_total_ratio", "score_size_slope",
+    ),
+    "unit_totals": ("score_unit_difference", "score_unit_correlation", "score_unit_count"),
+    "prune_size": ("score_prune_size_ratio",),
+    "critical_compression": (
+        "mask_alpha_path", "mask_alpha_empty", "mask_alpha_max", "mask_alpha_left",
+    ),
+    "first_to_empty": ("mask_first_empty", "mask_first_empty_size"),
+    "maximal_compression": ("mask_survives", "mask_layers_alive", "mask_kept"),
+    "data_bits": ("mask_data_bits",),
+    "class_collapse": ("mask_alpha_empty:*", "mask_alpha_first:*"),
     "follow_training": (
         "batch_loss", "batch_log_gradient", "batch_mean_loss", "batch_mean_log_gradient",
         "weights_slope", "weights_slope_change", "run_diverged", "run_degenerate",

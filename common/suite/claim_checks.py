@@ -162,18 +162,28 @@ def check_claims(
         At the first fault.
     """
     check_contrasts(claims)
+    seen: set[tuple] = set()  # the parts of a claim share most of the arms that they point at
     for claim in claims.values():
         for leaf in claim.leaves:
             where = f"{leaf.id}/{leaf.part}" if leaf.part else leaf.id
             read = [leaf.estimand, leaf.other_estimand]
             for ref in [ref for estimand in read if estimand for ref in estimand.refs()]:
-                _check_ref(ref, arms_by_experiment, where)
+                _check_once(ref, arms_by_experiment, where, seen)
             for ref in leaf.control_refs():
-                _check_ref(ref, arms_by_experiment, f"{where}: control")
+                _check_once(ref, arms_by_experiment, f"{where}: control", seen)
             controlled = leaf.control and (leaf.control.floor or leaf.control.contrast)
             if leaf.kind in SAMPLED and not controlled and _trains(leaf, arms_by_experiment):
                 message = "a claim judged on trained networks needs a control"
                 raise Refused(f"{where}: {message} (floor, contrast or both), fixed beforehand")
+
+
+def _check_once(
+    ref: Ref, experiments: Mapping[str, Mapping[str, Arms]], where: str, seen: set[tuple]
+) -> None:
+    key = (ref.experiment, ref.metric, ref.several, repr(sorted(ref.selector.items())))
+    if key not in seen:
+        _check_ref(ref, experiments, where)
+        seen.add(key)
 
 
 def _check_ref(ref: Ref, experiments: Mapping[str, Mapping[str, Arms]], where: str) -> None:

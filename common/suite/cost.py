@@ -10,7 +10,8 @@ from common.suite.settings import Settings
 
 # Microseconds of a forward-backward pass per example at width 1, measured at batch 100 or 128.
 TRAIN_US = {
-    "lenet_300_100": 22, "lenet5_caffe": 300, "conv2": 2500, "conv4": 4500, "conv6": 5500,
+    "lenet_300_100": 22, "mlp6": 15, "lenet5_caffe": 300, "conv2": 2500, "conv4": 4500,
+    "conv6": 5500,
     "alexnet_s": 7000, "alexnet_b": 7500, "vgg_c": 14000, "vgg_d": 15000, "vgg_like": 14500,
     "vgg11": 8200, "vgg16": 16500, "vgg19": 21000, "resnet20": 9000, "resnet20_a": 9000,
     "resnet32": 15000, "resnet32_a": 15000, "resnet56": 27000, "resnet56_a": 27000,

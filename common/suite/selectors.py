@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -41,10 +42,11 @@ def matching(selector: Mapping[str, Any], arms: Arms) -> list[str]:
     >>> matching({"density": 0.05}, {"dense": {"density": 1.0}, "snip_0_05": {"density": "5e-2"}})
     ['snip_0_05']
     """
+    wanted = [(key, _plain(value)) for key, value in selector.items()]
     return [
         name
         for name, settings in arms.items()
-        if all(same(value, {**settings, "run": name}.get(key)) for key, value in selector.items())
+        if all(_plain(name if key == "run" else settings.get(key)) == v for key, v in wanted)
     ]
 
 
@@ -57,15 +59,24 @@ def same(a: object, b: object) -> bool:
 
 
 def _plain(value: object) -> object:
+    return _plain_list(value) if isinstance(value, list | tuple) else _plain_one(value)
+
+
+def _plain_list(values: list | tuple) -> tuple:
+    return tuple(_plain(item) for item in values)
+
+
+@lru_cache(
+    maxsize=4096, typed=True
+)  # a paper's claims compare the same few settings a million times
+def _plain_one(value: object) -> object:
     if isinstance(value, bool) or value in ("True", "False", "true", "false"):
         return str(value).lower()
     if isinstance(value, str) and value.startswith("["):
         try:
-            value = json.loads(value.replace("'", '"'))
+            return _plain_list(json.loads(value.replace("'", '"')))
         except ValueError:
             return value
-    if isinstance(value, list | tuple):
-        return tuple(_plain(item) for item in value)
     if value is None or value in ("", "None"):
         return None
     try:
