@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -80,7 +80,51 @@ def digest(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def expand(paper: Paper, scale_name: str, scale: Scale, paper_scale: Scale) -> dict[str, Expanded]:
+@dataclass(frozen=True)
+class Recipes:
+    """The arms of an experiment under the paper's conditions, to compare others with."""
+
+    specs: frozenset[str]  # explicit settings as canonical JSON
+    values: dict[str, list]  # flat key -> the values that the arms have
+
+    def condition(self, settings: Settings) -> Literal["paper", "proxy"]:
+        """Return whether `settings` are exactly those of an arm of the paper."""
+        return "paper" if canonical(settings) in self.specs else "proxy"
+
+    def deviations(self, settings: Settings) -> dict[str, list]:
+        """Return the settings whose value no arm of the paper has, with the values they have."""
+        flat = settings.flat()
+        return {key: self.values[key] for key in flat if flat[key] not in self.values[key]}
+
+
+def recipes(paper: Paper, paper_scale: Scale) -> dict[str, Recipes]:
+    """Return for every experiment the paper's own arms: its own, or of what it stands for."""
+    found: dict[str, Recipes] = {}
+    for name, experiment in paper.experiments.items():
+        if experiment.stands_for:
+            continue
+        where = f"papers/{paper.name}/experiments.yaml: {name}"
+        arms = [settings for _, settings, _ in _arms(experiment, "paper", paper_scale, where)]
+        values: dict[str, list] = {}
+        for flat in (settings.flat() for settings in arms):
+            for key, value in flat.items():
+                if value not in (known := values.setdefault(key, [])):
+                    known.append(value)
+        found[name] = Recipes(frozenset(map(canonical, arms)), values)
+    for name, experiment in paper.experiments.items():
+        if experiment.stands_for:
+            found[name] = found[experiment.stands_for]
+    return found
+
+
+def canonical(settings: Settings) -> str:
+    """Return the settings that differ from their defaults as text, equal for equal runs."""
+    return json.dumps(settings.explicit(), sort_keys=True)
+
+
+def expand(
+    paper: Paper, scale_name: str, scale: Scale, theirs: Mapping[str, Recipes]
+) -> dict[str, Expanded]:
     """Return every experiment of `paper` at `scale`: its arms, their runs and their condition.
 
     Parameters
@@ -88,8 +132,8 @@ def expand(paper: Paper, scale_name: str, scale: Scale, paper_scale: Scale) -> d
     paper : Paper
     scale_name, scale : str, Scale
         The scale asked for.
-    paper_scale : Scale
-        The scale of the paper's own recipes: an arm that equals one of them has condition `paper`.
+    theirs : mapping of experiment to Recipes
+        As `recipes` returns: an arm that equals one of them has condition `paper`.
 
     Raises
     ------
@@ -101,32 +145,19 @@ def expand(paper: Paper, scale_name: str, scale: Scale, paper_scale: Scale) -> d
         where = f"papers/{paper.name}/experiments.yaml: {name}"
         overlay, _ = experiment.scales.get(scale_name, (None, {}))
         replicates = (overlay and overlay.replicates) or scale.replicates or experiment.replicates
-        target = paper.experiments[experiment.stands_for or name]
-        papers = [settings for _, settings, _ in _arms(target, "paper", paper_scale, where)]
-        recipes = {json.dumps(settings.explicit(), sort_keys=True) for settings in papers}
-        theirs: dict[str, list] = {}  # flat key -> the paper's values
-        for flat in (settings.flat() for settings in papers):
-            for key, value in flat.items():
-                if value not in (values := theirs.setdefault(key, [])):
-                    values.append(value)
         arms = {}
         for arm, settings, sources in _arms(experiment, scale_name, scale, where):
             if arm in arms:
                 raise Refused(f"{where}: two arms are called {arm!r}; give one of them a `name:`")
             runs = tuple(Run(arm, replicate, settings) for replicate in range(replicates))
-            same = json.dumps(settings.explicit(), sort_keys=True) in recipes
-            condition: Literal["paper", "proxy"] = "paper" if same else "proxy"
-            arms[arm] = Arm(arm, settings, sources, condition, _deviations(settings, theirs), runs)
+            condition = theirs[name].condition(settings)
+            deviations = theirs[name].deviations(settings) if condition == "proxy" else {}
+            arms[arm] = Arm(arm, settings, sources, condition, deviations, runs)
         skipped = overlay.skip if overlay else None
         if experiment.stands_for and scale_name == "paper":
             skipped = f"it stands for {experiment.stands_for}, which runs at this scale"
         expanded[name] = Expanded(experiment, arms, replicates, skipped)
     return expanded
-
-
-def _deviations(settings: Settings, theirs: dict[str, list]) -> dict[str, list]:
-    """Return the settings whose value no arm of the paper's has, with the values they have."""
-    return {key: theirs[key] for key, value in settings.flat().items() if value not in theirs[key]}
 
 
 def _arms(
@@ -142,13 +173,15 @@ def _arms(
         for key in _ordered(written)
         if key == "criterion" or len({repr(arm.get(key)) for arm in [*written, *papers]}) > 1
     ]
+    shared = flatten(experiment.settings)
+    of_scale, of_entry = flatten(scale.settings), flatten(changed)
     for flat in map(dict, written):
         given = flat.pop("name", None)
         arm = yaml.check_name(given or _name(flat, varied), "arm", where)
         layers = [
-            ("experiments.yaml", flatten(experiment.settings) | flat),
-            (f"configs/scale/{scale_name}.yaml", flatten(scale.settings)),
-            (f"scales.{scale_name}", flatten(changed)),
+            ("experiments.yaml", shared | flat),
+            (f"configs/scale/{scale_name}.yaml", of_scale),
+            (f"scales.{scale_name}", of_entry),
         ]
         merged: dict[str, Any] = {}
         sources: dict[str, str] = {}
@@ -156,13 +189,14 @@ def _arms(
             merged.update(layer)
             sources.update(dict.fromkeys(layer, source))
         here = f"{where}: arm {arm}"
-        yaml.parse(Settings, _nest(merged, here), here)  # what has no effect must be right too
-        merged = _relevant(merged)
         settings = yaml.parse(Settings, _nest(merged, here), here)
+        relevant = _relevant(merged)
+        if relevant != merged:  # what has no effect had to be right too
+            settings = yaml.parse(Settings, _nest(relevant, here), here)
         yield (
             arm,
             settings,
-            {key: sources[key] if key in merged else "default" for key in settings.flat()},
+            {key: sources[key] if key in relevant else "default" for key in settings.flat()},
         )
 
 

@@ -13,7 +13,7 @@ from common.suite import yaml
 from common.suite.across import check_across, load_across
 from common.suite.claims import Claim, check_claims, load_claims
 from common.suite.cost import seconds
-from common.suite.expand import Arm, Expanded, Run, digest, expand
+from common.suite.expand import Arm, Expanded, Run, digest, expand, recipes
 from common.suite.experiments import Paper, Scale, load_paper, load_scale, paper_names, scale_names
 
 YES = {"1", "true", "yes"}
@@ -276,9 +276,9 @@ def make_plan(request: Request) -> Plan:
     papers = {}
     for name in request.papers or paper_names():
         paper = load_paper(name)
+        theirs = recipes(paper, scales["paper"])
         at_scales = {
-            scale: expand(paper, scale, content, scales["paper"])
-            for scale, content in scales.items()
+            scale: expand(paper, scale, content, theirs) for scale, content in scales.items()
         }
         claims = load_claims(files.PAPERS / name / "claims.yaml")
         check_claims(claims, _arms_by_experiment(paper, at_scales))

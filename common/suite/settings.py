@@ -7,6 +7,7 @@ the version of the procedures that read it.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -158,9 +159,13 @@ class Settings(Strict):
         """Return the settings that differ from their defaults, nested: what the digest is of."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
+    @cached_property
+    def _flat(self) -> dict[str, object]:
+        return flatten(self.model_dump(mode="json"))
+
     def flat(self) -> dict[str, object]:
         """Return every setting with its default, keys dotted (``recipe.lr``), for run tables."""
-        return flatten(self.model_dump(mode="json"))
+        return dict(self._flat)
 
 
 def flatten(nested: dict, prefix: str = "") -> dict[str, object]:

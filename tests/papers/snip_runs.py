@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from common.products import read_published
-from common.suite.expand import expand
+from common.suite.expand import expand, recipes
 from common.suite.experiments import load_paper, load_scale
 from common.suite.plan import PaperPlan, Plan, Request
 from common.suite.start import paper_plan
@@ -17,7 +17,8 @@ PUBLISHED = "papers/snip/published.csv"
 
 @functools.cache
 def expanded(scale):
-    return expand(load_paper("snip"), scale, load_scale(scale), load_scale("paper"))
+    loaded = load_paper("snip")
+    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from common.report.figures import draw, own_functions
 from common.report.planned import _replicates
 from common.suite.claims import load_claims
 from common.suite.cost import seconds
-from common.suite.expand import expand
+from common.suite.expand import expand, recipes
 from common.suite.experiments import load_paper, load_scale
 from common.suite.plan import PaperPlan, Plan, Request
 from common.suite.start import paper_plan
@@ -31,7 +31,8 @@ CHOICES = ("temperature_2000", "temperature_1", "chunks", "eval_mode", "redrawn"
 
 @functools.cache
 def expanded(scale):
-    return expand(load_paper("grasp"), scale, load_scale(scale), load_scale("paper"))
+    loaded = load_paper("grasp")
+    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
 
 
 @functools.cache

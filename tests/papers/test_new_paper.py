@@ -8,7 +8,7 @@ from common.errors import Refused
 from common.new_paper import claim_prefix, main, new_paper
 from common.products import PUBLISHED_COLUMNS, read_published
 from common.suite.claims import check_claims, load_claims
-from common.suite.expand import expand
+from common.suite.expand import expand, recipes
 from common.suite.experiments import load_paper, load_scale, paper_names
 
 SCALES = ("smoke", "cpu", "paper")
@@ -24,7 +24,8 @@ def papers(tmp_path):
 
 def at_scales(name, papers):
     paper = load_paper(name, papers)
-    return {scale: expand(paper, scale, load_scale(scale), load_scale("paper")) for scale in SCALES}
+    theirs = recipes(paper, load_scale("paper"))
+    return {scale: expand(paper, scale, load_scale(scale), theirs) for scale in SCALES}
 
 
 def test_a_new_paper_passes_every_check_of_planning(papers):

@@ -6,7 +6,7 @@ import pytest
 
 from common import datafiles, names
 from common.errors import Refused
-from common.suite.expand import Run, digest, expand
+from common.suite.expand import Run, digest, expand, recipes
 from common.suite.experiments import load_paper, load_scale
 from common.suite.settings import Settings
 
@@ -35,7 +35,8 @@ def citing(experiments):
 
 
 def expanded(scale="paper", paper="tiny"):
-    return expand(load_paper(paper), scale, load_scale(scale), load_scale("paper"))
+    loaded = load_paper(paper)
+    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
 
 
 def digests(arms):
