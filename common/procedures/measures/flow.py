@@ -177,7 +177,7 @@ def is_chain(model: nn.Module, in_shape: tuple[int, ...]) -> bool:
         Of one example, (C, H, W).
     """
     joins = _Joins()
-    network = Network(model)
+    network = Network(model, dtype="float32")
     with network.scoring(), torch.no_grad(), joins:
         network(torch.zeros(1, *in_shape, device=network.device))
     return not joins.seen
