@@ -19,7 +19,7 @@ from common.products import read_published
 from common.pruning import densities, prunable
 from common.report.figures import own_functions
 from common.suite.claims import load_claims
-from common.suite.expand import expand
+from common.suite.expand import expand, recipes
 from common.suite.experiments import load_paper, load_scale
 from common.suite.plan import PaperPlan, Plan, Request
 from common.suite.start import paper_plan
@@ -41,7 +41,8 @@ def claims():
 
 @functools.cache
 def expanded(scale):
-    return expand(load_paper("force"), scale, load_scale(scale), load_scale("paper"))
+    loaded = load_paper("force")
+    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
 
 
 @functools.cache

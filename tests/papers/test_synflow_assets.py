@@ -14,7 +14,7 @@ from common.products import read_published
 from common.report.figures import draw, own_functions
 from common.suite.claims import load_claims
 from common.suite.cost import seconds
-from common.suite.expand import expand
+from common.suite.expand import expand, recipes
 from common.suite.experiments import load_paper, load_scale
 from common.suite.plan import PaperPlan, Plan, Request
 from common.suite.start import paper_plan
@@ -27,7 +27,8 @@ OTHERS = ["random", "magnitude", "snip", "grasp_inverted"]
 
 @functools.cache
 def expanded(scale):
-    return expand(load_paper("synflow"), scale, load_scale(scale), load_scale("paper"))
+    loaded = load_paper("synflow")
+    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
 
 
 @functools.cache
