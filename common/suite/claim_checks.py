@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from common import names
@@ -162,40 +164,67 @@ def check_claims(
         At the first fault.
     """
     check_contrasts(claims)
+    known = {name: _Known(scales) for name, scales in arms_by_experiment.items()}
     seen: set[tuple] = set()  # the parts of a claim share most of the arms that they point at
     for claim in claims.values():
         for leaf in claim.leaves:
             where = f"{leaf.id}/{leaf.part}" if leaf.part else leaf.id
             read = [leaf.estimand, leaf.other_estimand]
             for ref in [ref for estimand in read if estimand for ref in estimand.refs()]:
-                _check_once(ref, arms_by_experiment, where, seen)
+                _check_once(ref, known, where, seen)
             for ref in leaf.control_refs():
-                _check_once(ref, arms_by_experiment, f"{where}: control", seen)
+                _check_once(ref, known, f"{where}: control", seen)
             controlled = leaf.control and (leaf.control.floor or leaf.control.contrast)
             if leaf.kind in SAMPLED and not controlled and _trains(leaf, arms_by_experiment):
                 message = "a claim judged on trained networks needs a control"
                 raise Refused(f"{where}: {message} (floor, contrast or both), fixed beforehand")
 
 
-def _check_once(
-    ref: Ref, experiments: Mapping[str, Mapping[str, Arms]], where: str, seen: set[tuple]
-) -> None:
+@dataclass(frozen=True)
+class _Known:
+    """An experiment's arms at every scale, and what they have between them."""
+
+    scales: Mapping[str, Arms]
+
+    @cached_property
+    def keys(self) -> set[str]:
+        """The settings that a selector may name."""
+        arms = (settings for arms in self.scales.values() for settings in arms.values())
+        return {"run"}.union(*arms)
+
+    @cached_property
+    def metrics(self) -> set[str] | None:
+        """What the arms record; None if one's procedure is unknown here and records anything."""
+        recorded: set[str] = set()
+        for arm in (settings for arms in self.scales.values() for settings in arms.values()):
+            procedure = str(arm.get("procedure"))
+            if procedure not in names.PROCEDURES:
+                return None
+            own = procedure if procedure in names.METRICS else "training"
+            measures = arm.get("measures")
+            kinds = measures if isinstance(measures, list) and measures else [own]
+            recorded |= {pattern for kind in kinds for pattern in names.METRICS[kind]}
+        return recorded
+
+
+def _check_once(ref: Ref, known: Mapping[str, _Known], where: str, seen: set[tuple]) -> None:
     key = (ref.experiment, ref.metric, ref.several, repr(sorted(ref.selector.items())))
     if key not in seen:
-        _check_ref(ref, experiments, where)
+        _check_ref(ref, known, where)
         seen.add(key)
 
 
-def _check_ref(ref: Ref, experiments: Mapping[str, Mapping[str, Arms]], where: str) -> None:
-    if ref.experiment not in experiments:
-        raise unknown("experiment", ref.experiment, experiments, where)
-    scales = experiments[ref.experiment]
-    keys = {key for arms in scales.values() for settings in arms.values() for key in settings}
+def _check_ref(ref: Ref, known: Mapping[str, _Known], where: str) -> None:
+    if ref.experiment not in known:
+        raise unknown("experiment", ref.experiment, known, where)
+    experiment = known[ref.experiment]
     for key in ref.selector:
-        if key not in keys | {"run"}:
-            raise unknown("setting", key, keys | {"run"}, where)
-    _check_metric(ref.metric, [s for arms in scales.values() for s in arms.values()], where)
-    counts = {scale: matching(ref.selector, arms) for scale, arms in scales.items()}
+        if key not in experiment.keys:
+            raise unknown("setting", key, experiment.keys, where)
+    recorded = experiment.metrics
+    if recorded is not None and not any(fnmatchcase(ref.metric, one) for one in recorded):
+        raise unknown("metric", ref.metric, recorded, where)
+    counts = {scale: matching(ref.selector, arms) for scale, arms in experiment.scales.items()}
     shown = f"{ref.selector} of {ref.experiment}"
     if not any(counts.values()):
         raise Refused(f"{where}: points at no run: {shown} matches no arm at any scale")
@@ -205,21 +234,6 @@ def _check_ref(ref: Ref, experiments: Mapping[str, Mapping[str, Arms]], where: s
             raise Refused(
                 f"{where}: {shown} must match one arm, but at scale {scale} it is {named}"
             )
-
-
-def _check_metric(metric: str, settings: list[Mapping], where: str) -> None:
-    """Refuse a metric that no arm of the experiment records; unknown procedures record anything."""
-    recorded: set[str] = set()
-    for arm in settings:
-        procedure = str(arm.get("procedure"))
-        if procedure not in names.PROCEDURES:
-            return
-        own = procedure if procedure in names.METRICS else "training"
-        measures = arm.get("measures")
-        kinds = measures if isinstance(measures, list) and measures else [own]
-        recorded |= {pattern for kind in kinds for pattern in names.METRICS[kind]}
-    if not any(fnmatchcase(metric, pattern) for pattern in recorded):
-        raise unknown("metric", metric, recorded, where)
 
 
 def _trains(leaf: Claim, experiments: Mapping[str, Mapping[str, Arms]]) -> bool:
