@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from common.report.estimates import Estimate, estimate
 from common.report.plots import MARKERS, PALETTE, WIDTH, cloud, mean_and_interval
@@ -92,7 +93,8 @@ def layer_shares(
         panel.set_yscale("log")
         panel.set_title(network, loc="right", size=10)
         panel.set_ylabel("share kept")
-        panel.set_xlabel("layer, from the input")
+        panel.set_xlabel("layer, from the input (an empty one at 1e-5)")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     drawn = dict.fromkeys(str(row["series"]) for row in behind)
     _legend(figure, [(*LOOKS[way], way) for way in drawn])
     columns = [
@@ -338,7 +340,8 @@ def _legend(figure: Figure, looks: Sequence[tuple[str, str, str]]) -> None:
     handles = [
         Line2D([], [], color=colour, marker=marker, label=label) for colour, marker, label in looks
     ]
+    columns = 2 if len(handles) == 4 else 3
     figure.legend(
-        handles=handles, loc="outside upper left", ncols=min(len(handles), 3), columnspacing=1.4,
+        handles=handles, loc="outside upper left", ncols=columns, columnspacing=1.4,
         handletextpad=0.5, handlelength=1.6, borderaxespad=0.2,
     )  # fmt: skip
