@@ -14,7 +14,7 @@ from common.audit.kinds import CONTRADICTED, NOT_TESTED, SUPPORTED
 from common.audit.statistics import ALPHA
 from common.errors import Refused, unknown
 from common.suite.claim_blocks import Cell, Published, Sides
-from common.suite.selectors import same
+from common.suite.selectors import plain, same
 
 RECALLED = "recalled"
 YES, NO, UNDECIDED = "yes", "no", "undecided"
@@ -58,6 +58,7 @@ class PublishedNumbers:
                 raise Refused(f"published.csv: the column {column!r} is missing")
         self.table = table
         self._rows = table.to_dict("records")
+        self._indices: dict[str, dict[object, set[int]]] = {}
 
     def shown(self, cell: Cell) -> dict[str, Any]:
         """Return value and origin of a published number, as the audit shows them.
@@ -148,13 +149,20 @@ class PublishedNumbers:
         return Number(value, error, n - 1 if known else math.inf, str(row["origin"]))  # type: ignore[operator]
 
     def _matching(self, selector: Mapping[str, Any]) -> list[int]:
-        for column in selector:
+        found = set(range(len(self._rows)))
+        for column, value in selector.items():
             self._known(column)
-        return [
-            index
-            for index, row in enumerate(self._rows)
-            if all(same(value, row[column]) for column, value in selector.items())
-        ]
+            found &= self._index(column).get(plain(value), set())
+        return sorted(found)
+
+    def _index(self, column: str) -> dict[object, set[int]]:
+        """Return value -> the rows that have it in `column`, made once a column."""
+        if column not in self._indices:
+            index: dict[object, set[int]] = {}
+            for number, row in enumerate(self._rows):
+                index.setdefault(plain(row[column]), set()).add(number)
+            self._indices[column] = index
+        return self._indices[column]
 
     def _known(self, column: str) -> None:
         if column not in self.table:

@@ -42,11 +42,11 @@ def matching(selector: Mapping[str, Any], arms: Arms) -> list[str]:
     >>> matching({"density": 0.05}, {"dense": {"density": 1.0}, "snip_0_05": {"density": "5e-2"}})
     ['snip_0_05']
     """
-    wanted = [(key, _plain(value)) for key, value in selector.items()]
+    wanted = [(key, plain(value)) for key, value in selector.items()]
     return [
         name
         for name, settings in arms.items()
-        if all(_plain(name if key == "run" else settings.get(key)) == v for key, v in wanted)
+        if all(plain(name if key == "run" else settings.get(key)) == v for key, v in wanted)
     ]
 
 
@@ -55,20 +55,20 @@ def same(a: object, b: object) -> bool:
 
     Numbers are compared as numbers, lists item by item; None, NaN and the empty text are one.
     """
-    return _plain(a) == _plain(b)
+    return plain(a) == plain(b)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Return what two values that are the `same` have in common, hashable."""
     return _plain_list(value) if isinstance(value, list | tuple) else _plain_one(value)
 
 
 def _plain_list(values: list | tuple) -> tuple:
-    return tuple(_plain(item) for item in values)
+    return tuple(plain(item) for item in values)
 
 
-@lru_cache(
-    maxsize=4096, typed=True
-)  # a paper's claims compare the same few settings a million times
+# The claims of a paper compare the same few settings a million times.
+@lru_cache(maxsize=4096, typed=True)
 def _plain_one(value: object) -> object:
     if isinstance(value, bool) or value in ("True", "False", "true", "false"):
         return str(value).lower()
