@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common import names
 from common.errors import Refused, unknown
 from common.suite import yaml
 from common.suite.claim_blocks import COMPOSITE, READ_BY, SAMPLED
-from common.suite.selectors import Arms, Ref, matching
+from common.suite.selectors import Arms, Ref, plain
 
 if TYPE_CHECKING:
     from common.suite.claims import Claim
@@ -175,7 +175,7 @@ def check_claims(
             for ref in leaf.control_refs():
                 _check_once(ref, known, f"{where}: control", seen)
             controlled = leaf.control and (leaf.control.floor or leaf.control.contrast)
-            if leaf.kind in SAMPLED and not controlled and _trains(leaf, arms_by_experiment):
+            if leaf.kind in SAMPLED and not controlled and _trains(leaf, known):
                 message = "a claim judged on trained networks needs a control"
                 raise Refused(f"{where}: {message} (floor, contrast or both), fixed beforehand")
 
@@ -185,6 +185,30 @@ class _Known:
     """An experiment's arms at every scale, and what they have between them."""
 
     scales: Mapping[str, Arms]
+    _columns: dict[tuple[str, str], dict[object, set[str]]] = field(default_factory=dict)
+
+    def matching(self, selector: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Return at every scale the arms that `selector` means, as `selectors.matching` does.
+
+        The arms are sorted by the values of a setting once, when it is first asked for.
+        """
+        found = {}
+        for scale, arms in self.scales.items():
+            left: set[str] | None = None
+            for key, value in selector.items():
+                alike = self._column(scale, key).get(plain(value), set())
+                left = alike if left is None else left & alike
+            found[scale] = [arm for arm in arms if arm in left] if left is not None else list(arms)
+        return found
+
+    def _column(self, scale: str, key: str) -> dict[object, set[str]]:
+        if (scale, key) not in self._columns:
+            column: dict[object, set[str]] = {}
+            for arm, settings in self.scales[scale].items():
+                value = arm if key == "run" else settings.get(key)
+                column.setdefault(plain(value), set()).add(arm)
+            self._columns[scale, key] = column
+        return self._columns[scale, key]
 
     @cached_property
     def keys(self) -> set[str]:
@@ -224,7 +248,7 @@ def _check_ref(ref: Ref, known: Mapping[str, _Known], where: str) -> None:
     recorded = experiment.metrics
     if recorded is not None and not any(fnmatchcase(ref.metric, one) for one in recorded):
         raise unknown("metric", ref.metric, recorded, where)
-    counts = {scale: matching(ref.selector, arms) for scale, arms in experiment.scales.items()}
+    counts = experiment.matching(ref.selector)
     shown = f"{ref.selector} of {ref.experiment}"
     if not any(counts.values()):
         raise Refused(f"{where}: points at no run: {shown} matches no arm at any scale")
@@ -236,12 +260,13 @@ def _check_ref(ref: Ref, known: Mapping[str, _Known], where: str) -> None:
             )
 
 
-def _trains(leaf: Claim, experiments: Mapping[str, Mapping[str, Arms]]) -> bool:
+def _trains(leaf: Claim, known: Mapping[str, _Known]) -> bool:
     """Return whether an arm that the leaf's estimand reads comes from a procedure that trains."""
     for ref in leaf.estimand.refs() if leaf.estimand else []:
-        for arms in experiments[ref.experiment].values():
-            for run in matching(ref.selector, arms):
-                procedure = str(arms[run].get("procedure"))
+        experiment = known[ref.experiment]
+        for scale, found in experiment.matching(ref.selector).items():
+            for run in found:
+                procedure = str(experiment.scales[scale][run].get("procedure"))
                 if procedure not in names.PROCEDURES or names.PROCEDURES[procedure][2]:
                     return True
     return False

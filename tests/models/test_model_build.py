@@ -33,8 +33,10 @@ def no_network(monkeypatch):
 @pytest.mark.parametrize("name", names.MODELS)
 def test_native_input(name):
     shape = input_shape(name)
-    if name.startswith(("lenet", "lstm", "gru")):
+    if name.startswith(("lenet", "lstm", "gru", "mlp6", "conv_mnist")):
         assert shape == (1, 28, 28)
+    elif name.startswith("tiny"):
+        assert shape == (3, 64, 64)
     elif name in ("resnet18", "resnet34", "resnet50"):
         assert shape == (3, 224, 224)
     else:
