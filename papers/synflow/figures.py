@@ -130,8 +130,8 @@ def critical_compression(
             panel.axvline(float(last.iat[0]), color=DARK, linewidth=1, linestyle=(0, (5, 4)))
             panel.set_xlim(0, float(last.iat[0]) + 0.2)
         panel.set_title(MODELS.get(model, model), loc="right", size=10)
-        panel.set_xlabel("alpha without a path (dashed: one weight a layer)")
         panel.grid(axis="y", visible=False)
+    figure.supxlabel("smallest alpha without a path (dashed: one weight a layer)", fontsize=10)
     labels = [f"{LOOKS[m][2]}, one step" if m == "synflow" else LOOKS[m][2] for m in methods]
     panels[0].set_yticks(range(len(methods)), labels)
     panels[0].set_ylim(len(methods) - 0.4, -0.5)
