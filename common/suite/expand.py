@@ -66,7 +66,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Expanded:
-    """An experiment at one scale."""
+    """An experiment at one scale; without arms where it is skipped."""
 
     experiment: Experiment
     arms: dict[str, Arm]
@@ -145,7 +145,13 @@ def expand(
         where = f"papers/{paper.name}/experiments.yaml: {name}"
         overlay, _ = experiment.scales.get(scale_name, (None, {}))
         replicates = (overlay and overlay.replicates) or scale.replicates or experiment.replicates
-        arms = {}
+        skipped = overlay.skip if overlay else None
+        if experiment.stands_for and scale_name == "paper":
+            skipped = f"it stands for {experiment.stands_for}, which runs at this scale"
+        arms: dict[str, Arm] = {}
+        if skipped:
+            expanded[name] = Expanded(experiment, arms, replicates, skipped)
+            continue
         for arm, settings, sources in _arms(experiment, scale_name, scale, where):
             if arm in arms:
                 raise Refused(f"{where}: two arms are called {arm!r}; give one of them a `name:`")
@@ -153,9 +159,6 @@ def expand(
             condition = theirs[name].condition(settings)
             deviations = theirs[name].deviations(settings) if condition == "proxy" else {}
             arms[arm] = Arm(arm, settings, sources, condition, deviations, runs)
-        skipped = overlay.skip if overlay else None
-        if experiment.stands_for and scale_name == "paper":
-            skipped = f"it stands for {experiment.stands_for}, which runs at this scale"
         expanded[name] = Expanded(experiment, arms, replicates, skipped)
     return expanded
 
