@@ -93,7 +93,7 @@ def layer_shares(
         panel.set_yscale("log")
         panel.set_title(network, loc="right", size=10)
         panel.set_ylabel("share kept")
-        panel.set_xlabel("layer, from the input (an empty one at 1e-5)")
+        panel.set_xlabel("layer from the input (empty: 1e-5)")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     drawn = dict.fromkeys(str(row["series"]) for row in behind)
     _legend(figure, [(*LOOKS[way], way) for way in drawn])
