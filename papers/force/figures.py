@@ -305,9 +305,11 @@ def _heat(axes: Axes, table: pd.DataFrame) -> Any:
     picture = table.pivot(index="run", columns="number", values="density").loc[methods].to_numpy()
     with np.errstate(divide="ignore"):
         logs = np.where(picture > 0, np.log10(picture), np.nan)
+    height, width = logs.shape
     image = axes.imshow(
-        logs, aspect="auto", cmap="viridis", vmin=-3.5, vmax=0, interpolation="nearest"
-    )
+        logs, aspect="auto", cmap="viridis", vmin=-3.5, vmax=0, interpolation="nearest",
+        extent=(0.5, width + 0.5, height - 0.5, -0.5),
+    )  # fmt: skip
     names = []
     for run in methods:
         own = table[table["run"] == run]

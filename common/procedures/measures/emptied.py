@@ -13,7 +13,7 @@ from common.pruning import Masks, Network, prunable
 def emptied(stage: Stage) -> Found:
     """Return what the loss and the logits still see, each layer but the last emptied in turn.
 
-    The rest of the network keeps the arm's mask. A batch of test images with all classes alike
+    The rest of the network keeps the arm's mask. A batch of test images, one of each class
     (stream ``emptied``), batch norm in training mode, double precision.
 
     Returns
@@ -30,7 +30,7 @@ def emptied(stage: Stage) -> Found:
     de Jorge et al. 2021 (arXiv 2006.09081): a VGG without skips cannot lose a layer.
     """
     (images, labels), *_ = datasets.scoring_batches(
-        stage.data.test, 2 * stage.data.classes, 1, stage.stream("emptied"),
+        stage.data.test, stage.data.classes, 1, stage.stream("emptied"),
         mean=stage.data.mean, sd=stage.data.sd, sampling="balanced",
         pixels=stage.settings.pixels, device=stage.device,
     )  # fmt: skip
