@@ -5,7 +5,6 @@ import os
 import random
 import re
 import resource
-import signal
 import subprocess
 import sys
 import time
@@ -147,14 +146,17 @@ def test_missing_data_are_refused_before_any_job(tmp_path):
 
 
 def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(expected, tmp_path):
-    project = toy(tmp_path)
+    started = time.monotonic()
+    assert snakemake(toy(tmp_path / "timed")).returncode == 0
+    whole = time.monotonic() - started
+    project = toy(tmp_path / "killed")
     draw = random.Random(time.time_ns())
     hits = 0
     for _ in range(4):
         running = go(project)
-        time.sleep(draw.uniform(2.0, 9.0))
+        time.sleep(draw.uniform(0.2, 0.8) * whole)
         hits += running.poll() is None
-        os.kill(running.pid, signal.SIGKILL)
+        running.kill()
         running.communicate()
         assert orphans(project) == []
     done = go(project)
@@ -199,7 +201,7 @@ def test_a_bare_snakemake_beside_another_ends_with_a_sentence(tmp_path):
     while not (project / "results/.lock").exists():
         time.sleep(0.05)
     done = snakemake(project)
-    os.kill(first.pid, signal.SIGKILL)
+    first.kill()
     first.communicate()
     assert done.returncode == 1
     assert "error: another run works in this folder" in done.stderr

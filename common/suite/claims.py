@@ -86,12 +86,10 @@ class Claim(Strict):
         default = self.each or ("greater" if self.kind in ("ranking", "crossover") else None)
         if not isinstance(body, Mapping) or not (kind := body.get("kind", default)):
             raise Refused(f"part {name}: the key 'kind' is missing (or `each:` beside `parts:`)")
-        given = self.model_dump(exclude_unset=True)
         kept = {
             key: value
-            for key, value in given.items()
-            if key not in OWN
-            and (key not in READ_BY or kind in (*READ_BY[key], "all_of", "any_of"))
+            for key, value in self._inherited.items()
+            if key not in READ_BY or kind in (*READ_BY[key], "all_of", "any_of")
         }
         if "along" in kept.get("estimand", {}) and self.kind in ("monotone", "ranking"):
             kept["estimand"] = {
@@ -100,6 +98,12 @@ class Claim(Strict):
         path = f"{self.part}/{name}" if self.part else name
         own = {"id": self.id, "part": path, "kind": kind}
         return yaml.parse(Claim, {**laid_over(kept, body), **own}, f"part {name}")
+
+    @cached_property
+    def _inherited(self) -> dict[str, Any]:
+        """What every part has unless it states its own."""
+        given = self.model_dump(exclude_unset=True)
+        return {key: value for key, value in given.items() if key not in OWN}
 
     @cached_property
     def version(self) -> str:

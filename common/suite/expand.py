@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from common import datafiles, names
 from common.errors import Refused
 from common.suite import yaml
 from common.suite.experiments import Experiment, Paper, Scale
-from common.suite.settings import Settings, flatten
+from common.suite.settings import Recipe, Scoring, Settings, flatten
 
 # Settings that are lists themselves, so a list in an arm is a value and no product.
 LISTS = {"milestones", "measures"}
@@ -52,16 +52,64 @@ class Run:
         return digest(self.spec)
 
 
+# Of an arm as the files state it: name, settings, and flat key -> where its value was set.
+_Written = tuple[str, Settings, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class _Recipes:
+    """The arms of an experiment under the paper's conditions, to compare others with."""
+
+    arms: tuple[Settings, ...]
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """All settings of each arm as text, equal for equal runs."""
+        return frozenset(str(settings.flat) for settings in self.arms)
+
+    @cached_property
+    def values(self) -> dict[str, list]:
+        """Flat key -> the values that the arms have."""
+        values: dict[str, list] = {}
+        for settings in self.arms:
+            for key, value in settings.flat.items():
+                if value not in (known := values.setdefault(key, [])):
+                    known.append(value)
+        return values
+
+
 @dataclass(frozen=True)
 class Arm:
     """One setting of an experiment at one scale."""
 
     name: str
     settings: Settings
-    sources: dict[str, str]  # flat key -> where its value was set
-    condition: Literal["paper", "proxy"]
-    deviations: dict[str, list]  # flat key -> the paper's values, where this is none of them
-    runs: tuple[Run, ...]
+    given: Mapping[str, str]  # flat key -> where its value was set; the others are defaults
+    theirs: _Recipes
+    replicates: int
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """Flat key -> where its value was set."""
+        return {key: self.given.get(key, "default") for key in self.settings.flat}
+
+    @cached_property
+    def condition(self) -> Literal["paper", "proxy"]:
+        """Whether the settings are exactly those of an arm of the paper."""
+        return "paper" if str(self.settings.flat) in self.theirs.texts else "proxy"
+
+    @cached_property
+    def deviations(self) -> dict[str, list]:
+        """Flat key -> the values of the paper's arms, where this arm has none of them."""
+        if self.condition == "paper":
+            return {}
+        flat, values = self.settings.flat, self.theirs.values
+        return {key: values[key] for key in flat if flat[key] not in values[key]}
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """One run a replicate."""
+        return tuple(Run(self.name, index, self.settings) for index in range(self.replicates))
 
 
 @dataclass(frozen=True)
@@ -80,92 +128,63 @@ def digest(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-@dataclass(frozen=True)
-class Recipes:
-    """The arms of an experiment under the paper's conditions, to compare others with."""
+def expand(paper: Paper, scales: Mapping[str, Scale]) -> dict[str, dict[str, Expanded]]:
+    """Return, by scale, every experiment of `paper`: its arms, their runs and their condition.
 
-    specs: frozenset[str]  # explicit settings as canonical JSON
-    values: dict[str, list]  # flat key -> the values that the arms have
-
-    def condition(self, settings: Settings) -> Literal["paper", "proxy"]:
-        """Return whether `settings` are exactly those of an arm of the paper."""
-        return "paper" if canonical(settings) in self.specs else "proxy"
-
-    def deviations(self, settings: Settings) -> dict[str, list]:
-        """Return the settings whose value no arm of the paper has, with the values they have."""
-        flat = settings.flat()
-        return {key: self.values[key] for key in flat if flat[key] not in self.values[key]}
-
-
-def recipes(paper: Paper, paper_scale: Scale) -> dict[str, Recipes]:
-    """Return for every experiment the paper's own arms: its own, or of what it stands for."""
-    found: dict[str, Recipes] = {}
-    for name, experiment in paper.experiments.items():
-        if experiment.stands_for:
-            continue
-        where = f"papers/{paper.name}/experiments.yaml: {name}"
-        arms = [settings for _, settings, _ in _arms(experiment, "paper", paper_scale, where)]
-        values: dict[str, list] = {}
-        for flat in (settings.flat() for settings in arms):
-            for key, value in flat.items():
-                if value not in (known := values.setdefault(key, [])):
-                    known.append(value)
-        found[name] = Recipes(frozenset(map(canonical, arms)), values)
-    for name, experiment in paper.experiments.items():
-        if experiment.stands_for:
-            found[name] = found[experiment.stands_for]
-    return found
-
-
-def canonical(settings: Settings) -> str:
-    """Return the settings that differ from their defaults as text, equal for equal runs."""
-    return json.dumps(settings.explicit(), sort_keys=True)
-
-
-def expand(
-    paper: Paper, scale_name: str, scale: Scale, theirs: Mapping[str, Recipes]
-) -> dict[str, Expanded]:
-    """Return every experiment of `paper` at `scale`: its arms, their runs and their condition.
+    An arm has condition `paper` if it equals one that its experiment, or the one that it stands
+    for, has at scale `paper`.
 
     Parameters
     ----------
     paper : Paper
-    scale_name, scale : str, Scale
-        The scale asked for.
-    theirs : mapping of experiment to Recipes
-        As `recipes` returns: an arm that equals one of them has condition `paper`.
+    scales : mapping of name to Scale
+        The scale `paper` among them.
 
     Raises
     ------
     Refused
         If a setting is unknown or not allowed, or two arms would bear one name.
     """
-    expanded = {}
-    for name, experiment in paper.experiments.items():
-        where = f"papers/{paper.name}/experiments.yaml: {name}"
-        overlay, _ = experiment.scales.get(scale_name, (None, {}))
-        replicates = (overlay and overlay.replicates) or scale.replicates or experiment.replicates
-        skipped = overlay.skip if overlay else None
-        if experiment.stands_for and scale_name == "paper":
-            skipped = f"it stands for {experiment.stands_for}, which runs at this scale"
-        arms: dict[str, Arm] = {}
-        if skipped:
-            expanded[name] = Expanded(experiment, arms, replicates, skipped)
-            continue
-        for arm, settings, sources in _arms(experiment, scale_name, scale, where):
-            if arm in arms:
-                raise Refused(f"{where}: two arms are called {arm!r}; give one of them a `name:`")
-            runs = tuple(Run(arm, replicate, settings) for replicate in range(replicates))
-            condition = theirs[name].condition(settings)
-            deviations = theirs[name].deviations(settings) if condition == "proxy" else {}
-            arms[arm] = Arm(arm, settings, sources, condition, deviations, runs)
-        expanded[name] = Expanded(experiment, arms, replicates, skipped)
+    at_paper = {
+        name: list(_arms(paper, experiment, "paper", scales["paper"]))
+        for name, experiment in paper.experiments.items()
+    }
+    theirs = {
+        name: _Recipes(
+            tuple(settings for _, settings, _ in at_paper[experiment.stands_for or name])
+        )
+        for name, experiment in paper.experiments.items()
+    }
+    expanded: dict[str, dict[str, Expanded]] = {}
+    for scale_name, scale in scales.items():
+        expanded[scale_name] = {}
+        for name, experiment in paper.experiments.items():
+            overlay, _ = experiment.scales.get(scale_name, (None, {}))
+            skipped = overlay.skip if overlay else None
+            if experiment.stands_for and scale_name == "paper":
+                skipped = f"it stands for {experiment.stands_for}, which runs at this scale"
+            written: Iterable[_Written] = ()
+            if not skipped:
+                again = _arms(paper, experiment, scale_name, scale)
+                written = at_paper[name] if scale_name == "paper" else again
+            replicates = (overlay and overlay.replicates) or scale.replicates
+            replicates = replicates or experiment.replicates
+            arms: dict[str, Arm] = {}
+            for arm, settings, given in written:
+                if arm in arms:
+                    raise Refused(
+                        f"papers/{paper.name}/experiments.yaml: {name}: two arms are called"
+                        f" {arm!r}; give one of them a `name:`"
+                    )
+                arms[arm] = Arm(arm, settings, given, theirs[name], replicates)
+            expanded[scale_name][name] = Expanded(experiment, arms, replicates, skipped)
     return expanded
 
 
 def _arms(
-    experiment: Experiment, scale_name: str, scale: Scale, where: str
-) -> Iterator[tuple[str, Settings, dict[str, str]]]:
+    paper: Paper, experiment: Experiment, scale_name: str, scale: Scale
+) -> Iterator[_Written]:
+    where = f"papers/{paper.name}/experiments.yaml: {experiment.name}"
     overlay, changed = experiment.scales.get(scale_name, (None, {}))
     papers = [arm for entry in experiment.arms for arm in _product(entry, where)]
     entries = overlay.arms if overlay and overlay.arms else None
@@ -193,28 +212,23 @@ def _arms(
             sources.update(dict.fromkeys(layer, source))
         here = f"{where}: arm {arm}"
         settings = yaml.parse(Settings, _nest(merged, here), here)
-        relevant = _relevant(merged)
-        if relevant != merged:  # what has no effect had to be right too
-            settings = yaml.parse(Settings, _nest(relevant, here), here)
-        yield (
-            arm,
-            settings,
-            {key: sources[key] if key in relevant else "default" for key in settings.flat()},
-        )
+        unused = _unused(settings)
+        if unused:  # what has no effect had to be right too
+            settings = settings.model_copy(update=unused)
+            dropped = tuple(f"{block}." for block in unused)
+            sources = {key: at for key, at in sources.items() if not key.startswith(dropped)}
+        yield arm, settings, sources
 
 
-def _relevant(flat: dict[str, Any]) -> dict[str, Any]:
-    """Drop what has no effect, so that equal runs have equal digests.
+def _unused(settings: Settings) -> dict[str, Recipe | Scoring]:
+    """Return the defaults of the blocks that have no effect, so that equal runs are equal.
 
     A procedure that does not train has no recipe; the dense network is not scored.
     """
-    procedure = names.PROCEDURES.get(str(flat.get("procedure")))
-    dropped = []
-    if procedure and not procedure[2]:
-        dropped.append("recipe.")
-    if flat.get("criterion", "dense") == "dense" and procedure and procedure[2]:
-        dropped.append("scoring.")
-    return {key: value for key, value in flat.items() if not key.startswith(tuple(dropped))}
+    trains = names.PROCEDURES[settings.procedure][2]
+    if not trains:
+        return {"recipe": Recipe()}
+    return {"scoring": Scoring()} if settings.criterion == "dense" else {}
 
 
 def _product(entry: dict, where: str) -> list[dict[str, Any]]:

@@ -131,6 +131,17 @@ def load_scale(name: str, root: Path | None = None) -> Scale:
     return scale
 
 
+def load_scales(root: Path | None = None) -> dict[str, Scale]:
+    """Return every scale by its name.
+
+    Raises
+    ------
+    Refused
+        If a file of `configs/scale/` is not a scale.
+    """
+    return {name: load_scale(name, root) for name in scale_names(root)}
+
+
 def load_paper(name: str, root: Path | None = None) -> Paper:
     """Return the paper in `papers/<name>/`: its citation and experiments, checked.
 

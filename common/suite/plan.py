@@ -13,8 +13,8 @@ from common.suite import yaml
 from common.suite.across import check_across, load_across
 from common.suite.claims import Claim, check_claims, load_claims
 from common.suite.cost import seconds
-from common.suite.expand import Arm, Expanded, Run, digest, expand, recipes
-from common.suite.experiments import Paper, Scale, load_paper, load_scale, paper_names, scale_names
+from common.suite.expand import Arm, Expanded, Run, digest, expand
+from common.suite.experiments import Paper, Scale, load_paper, load_scales, paper_names, scale_names
 
 YES = {"1", "true", "yes"}
 NO = {"0", "false", "no"}
@@ -78,7 +78,7 @@ class PaperPlan:
     def flat_arms(self) -> dict[str, dict[str, dict[str, object]]]:
         """Experiment -> arm -> flat settings, of the experiments that run at this scale."""
         return {
-            name: {arm.name: arm.settings.flat() for arm in arms.values()}
+            name: {arm.name: arm.settings.flat for arm in arms.values()}
             for name, arms in self.arms.items()
         }
 
@@ -272,14 +272,11 @@ def make_plan(request: Request) -> Plan:
     Refused
         At the first fault of a YAML file, or if a claim points at no run.
     """
-    scales = {name: load_scale(name) for name in scale_names()}
+    scales = load_scales()
     papers = {}
     for name in request.papers or paper_names():
         paper = load_paper(name)
-        theirs = recipes(paper, scales["paper"])
-        at_scales = {
-            scale: expand(paper, scale, content, theirs) for scale, content in scales.items()
-        }
+        at_scales = expand(paper, scales)
         claims = load_claims(files.PAPERS / name / "claims.yaml")
         check_claims(claims, _arms_by_experiment(paper, at_scales))
         papers[name] = PaperPlan(paper, scales[request.scale], at_scales[request.scale], claims)
@@ -294,7 +291,7 @@ def _arms_by_experiment(paper: Paper, at_scales: dict[str, dict[str, Expanded]])
     """Return experiment -> its procedure's name and, per scale, the flat settings of its arms."""
     return {
         experiment: {
-            scale: {name: arm.settings.flat() for name, arm in at[experiment].arms.items()}
+            scale: {name: arm.settings.flat for name, arm in at[experiment].arms.items()}
             for scale, at in at_scales.items()
             if not at[experiment].skipped
         }
@@ -308,9 +305,7 @@ def _narrowed(plan: Plan, claim_id: str) -> Plan:
         if claim_id not in paper.claims:
             continue
         claim = paper.claims[claim_id]
-        flats = {
-            e: {n: a.settings.flat() for n, a in arms.items()} for e, arms in paper.arms.items()
-        }
+        flats = {e: {n: a.settings.flat for n, a in arms.items()} for e, arms in paper.arms.items()}
         needed = claim.needs(flats, paper.claims)
         expanded = {
             experiment: Expanded(

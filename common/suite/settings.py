@@ -160,12 +160,16 @@ class Settings(Strict):
         return self.model_dump(mode="json", exclude_defaults=True)
 
     @cached_property
-    def _flat(self) -> dict[str, object]:
-        return flatten(self.model_dump(mode="json"))
-
     def flat(self) -> dict[str, object]:
-        """Return every setting with its default, keys dotted (``recipe.lr``), for run tables."""
-        return dict(self._flat)
+        """Every setting with its default, keys dotted (``recipe.lr``), for run tables."""
+        found: dict[str, object] = {}
+        for key in Settings.model_fields:
+            value = getattr(self, key)
+            if isinstance(value, Strict):
+                found |= {f"{key}.{name}": below for name, below in vars(value).items()}
+            else:
+                found[key] = value
+        return found
 
 
 def flatten(nested: dict, prefix: str = "") -> dict[str, object]:

@@ -100,7 +100,7 @@ def paper_plan(plan: Plan, paper: PaperPlan) -> dict:
             "x": item.experiment.x,
             "arms": {
                 arm.name: {
-                    "settings": arm.settings.flat(),
+                    "settings": arm.settings.flat,
                     "sources": arm.sources,
                     "condition": arm.condition,
                     "deviations": arm.deviations,

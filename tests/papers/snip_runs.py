@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from common.products import read_published
-from common.suite.expand import expand, recipes
-from common.suite.experiments import load_paper, load_scale
+from common.suite.expand import expand
+from common.suite.experiments import load_paper, load_scale, load_scales
 from common.suite.plan import PaperPlan, Plan, Request
 from common.suite.start import paper_plan
 
@@ -18,7 +18,7 @@ PUBLISHED = "papers/snip/published.csv"
 @functools.cache
 def expanded(scale):
     loaded = load_paper("snip")
-    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
+    return expand(loaded, load_scales())[scale]
 
 
 @functools.cache

@@ -19,8 +19,8 @@ from common.products import read_published
 from common.pruning import densities, prunable
 from common.report.figures import own_functions
 from common.suite.claims import load_claims
-from common.suite.expand import expand, recipes
-from common.suite.experiments import load_paper, load_scale
+from common.suite.expand import expand
+from common.suite.experiments import load_paper, load_scale, load_scales
 from common.suite.plan import PaperPlan, Plan, Request
 from common.suite.start import paper_plan
 
@@ -42,7 +42,7 @@ def claims():
 @functools.cache
 def expanded(scale):
     loaded = load_paper("force")
-    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
+    return expand(loaded, load_scales())[scale]
 
 
 @functools.cache

@@ -17,8 +17,8 @@ from common.report.figures import draw, own_functions
 from common.report.planned import _replicates
 from common.suite.claims import load_claims
 from common.suite.cost import seconds
-from common.suite.expand import expand, recipes
-from common.suite.experiments import load_paper, load_scale
+from common.suite.expand import expand
+from common.suite.experiments import load_paper, load_scale, load_scales
 from common.suite.plan import PaperPlan, Plan, Request
 from common.suite.start import paper_plan
 
@@ -32,7 +32,7 @@ CHOICES = ("temperature_2000", "temperature_1", "chunks", "eval_mode", "redrawn"
 @functools.cache
 def expanded(scale):
     loaded = load_paper("grasp")
-    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
+    return expand(loaded, load_scales())[scale]
 
 
 @functools.cache

@@ -15,8 +15,8 @@ from common.products import read_published
 from common.report.figures import draw, own_functions
 from common.suite.claims import load_claims
 from common.suite.cost import seconds
-from common.suite.expand import expand, recipes
-from common.suite.experiments import load_paper, load_scale
+from common.suite.expand import expand
+from common.suite.experiments import load_paper, load_scale, load_scales
 from common.suite.plan import PaperPlan, Plan, Request
 from common.suite.start import paper_plan
 
@@ -28,7 +28,7 @@ OTHER_MODELS = {"vgg13"}
 @functools.cache
 def expanded(scale):
     loaded = load_paper(PAPER)
-    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
+    return expand(loaded, load_scales())[scale]
 
 
 @functools.cache
@@ -181,7 +181,7 @@ def test_stand_ins_have_the_settings_that_the_papers_share():
 
 def test_every_arm_that_trains_here_is_read_by_a_claim_or_drawn():
     arms = {
-        name: {run: arm.settings.flat() for run, arm in item.arms.items()}
+        name: {run: arm.settings.flat for run, arm in item.arms.items()}
         for name, item in expanded("cpu").items()
         if not item.skipped
     }

@@ -8,8 +8,8 @@ from common.errors import Refused
 from common.new_paper import claim_prefix, main, new_paper
 from common.products import PUBLISHED_COLUMNS, read_published
 from common.suite.claims import check_claims, load_claims
-from common.suite.expand import expand, recipes
-from common.suite.experiments import load_paper, load_scale, paper_names
+from common.suite.expand import expand
+from common.suite.experiments import load_paper, load_scales, paper_names
 
 SCALES = ("smoke", "cpu", "paper")
 
@@ -24,8 +24,7 @@ def papers(tmp_path):
 
 def at_scales(name, papers):
     paper = load_paper(name, papers)
-    theirs = recipes(paper, load_scale("paper"))
-    return {scale: expand(paper, scale, load_scale(scale), theirs) for scale in SCALES}
+    return expand(paper, load_scales())
 
 
 def test_a_new_paper_passes_every_check_of_planning(papers):
@@ -34,7 +33,7 @@ def test_a_new_paper_passes_every_check_of_planning(papers):
     scales = at_scales("lottery_2", papers)
     arms = {
         name: {
-            scale: {run: arm.settings.flat() for run, arm in found[name].arms.items()}
+            scale: {run: arm.settings.flat for run, arm in found[name].arms.items()}
             for scale, found in scales.items()
         }
         for name in scales["paper"]

@@ -14,8 +14,8 @@ from common.products import read_published
 from common.report.figures import draw, own_functions
 from common.suite.claims import load_claims
 from common.suite.cost import seconds
-from common.suite.expand import expand, recipes
-from common.suite.experiments import load_paper, load_scale
+from common.suite.expand import expand
+from common.suite.experiments import load_paper, load_scale, load_scales
 from common.suite.plan import PaperPlan, Plan, Request
 from common.suite.start import paper_plan
 
@@ -28,7 +28,7 @@ OTHERS = ["random", "magnitude", "snip", "grasp_inverted"]
 @functools.cache
 def expanded(scale):
     loaded = load_paper("synflow")
-    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
+    return expand(loaded, load_scales())[scale]
 
 
 @functools.cache

@@ -6,8 +6,8 @@ import pytest
 
 from common import datafiles, names
 from common.errors import Refused
-from common.suite.expand import Run, digest, expand, recipes
-from common.suite.experiments import load_paper, load_scale
+from common.suite.expand import Run, digest, expand
+from common.suite.experiments import load_paper, load_scales
 from common.suite.settings import Settings
 
 BASE = {
@@ -36,7 +36,7 @@ def citing(experiments):
 
 def expanded(scale="paper", paper="tiny"):
     loaded = load_paper(paper)
-    return expand(loaded, scale, load_scale(scale), recipes(loaded, load_scale("paper")))
+    return expand(loaded, load_scales())[scale]
 
 
 def digests(arms):
@@ -176,7 +176,7 @@ def test_layers_are_laid_over_key_by_key(arms, project):
     assert arm.sources["recipe.steps"] == "configs/scale/small.yaml"
     assert arm.sources["recipe.milestones"] == "scales.small"
     assert arm.sources["recipe.gamma"] == "default"
-    assert set(arm.sources) == set(arm.settings.flat())
+    assert set(arm.sources) == set(arm.settings.flat)
 
 
 def test_replicates_follow_the_same_precedence(arms, project):

@@ -100,7 +100,7 @@ def test_settings_that_differ_are_explicit_and_nothing_else():
 
 
 def test_flat_settings_hold_every_default_under_dotted_keys():
-    flat = parse(recipe={"lr": 0.5}).flat()
+    flat = parse(recipe={"lr": 0.5}).flat
     assert flat["recipe.lr"] == 0.5
     assert flat["recipe.momentum"] == 0.0
     assert flat["scoring.init"] is None
