@@ -192,9 +192,6 @@ def test_stand_ins_share_their_runs():
     for experiment, own in (("mlp_after_training", 40), ("mlp_turned", 80), ("mlp_init", 60),
                             ("mlp_examples", 40)):  # fmt: skip
         assert len(digests(experiment) - table) == own, experiment
-    table = digests("conv_table")
-    for experiment, own in (("conv_turned", 40), ("vgg11_init", 15), ("vgg11_examples", 10)):
-        assert len(digests(experiment) - table) == own, experiment
 
 
 def made(experiment, scale, replicates=2):
@@ -278,7 +275,7 @@ def test_readme_lists_every_experiment_with_its_planned_time():
         ("GRASP-03", "cpu", 5),  # one part says why it is not judged
         ("GRASP-06", "cpu", 5),  # stand-ins made of parts
         ("GRASP-07", "cpu", 10), ("GRASP-08", "cpu", 10),
-        ("GRASP-16", "cpu", 5),  # stand-ins below parts
+        ("GRASP-16", "cpu", 10),  # stand-ins below parts
         ("GRASP-16", "paper", 5), ("GRASP-09", "cpu", None), ("GRASP-09", "paper", 3),
     ],
 )  # fmt: skip

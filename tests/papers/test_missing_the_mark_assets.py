@@ -107,7 +107,7 @@ def test_the_parts_counted_in_the_sheet_are_all_there():
         "MTM-01": 8, "MTM-02": 8, "MTM-03": 4, "MTM-04": 4, "MTM-05": 4, "MTM-06": 3, "MTM-07": 1,
         "MTM-08": 1, "MTM-12": 3 * 5, "MTM-14": 2, "MTM-15": 6, "MTM-17": 2,
     }  # fmt: skip
-    assert len(claims()["MTM-16"].children["vgg11"].leaves) == 6
+    assert len(claims()["MTM-16"].children["vgg19_cifar10"].leaves) == 6
     assert len(claims()["MTM-18"].children["width_fashion_mnist"].leaves) == 3 + 1
 
 
