@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 import pandas as pd
@@ -25,6 +26,7 @@ from common.suite.across import load_across
 from common.verdicts import VERDICTS
 
 HERE = Path(__file__).parent
+PLAIN = " =:/;,?!*$@|"  # what an address in an attribute may hold as it is
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,11 @@ def _is_generic(behind: Path) -> bool:
 
 
 def _data_uri(path: Path, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(_bytes(path)).decode()}"
+    """Return the text file at `path` as an address: a quarter shorter so than in base 64."""
+    text = _bytes(path).decode()
+    if kind == "image/svg+xml":
+        text = text.replace("\n", " ")
+    return f"data:{kind};charset=utf-8,{quote(text, safe=PLAIN)}"
 
 
 def _bytes(path: Path) -> bytes:

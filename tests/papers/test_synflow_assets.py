@@ -200,7 +200,8 @@ def test_stand_ins_share_the_recipes_of_the_other_papers():
         },
     }  # fmt: skip
     conv = arms["conv_fig6"].arms
-    assert len(conv) == 2 + 2 * 5 + 2 * 4 and {arm.settings.density for arm in conv.values()} == {1, 0.1, 0.02}
+    assert len(conv) == 2 + 2 * 5 + 2 * 4
+    assert {arm.settings.density for arm in conv.values()} == {1, 0.1, 0.02}
     shared = {run.digest for arm in arms["mlp_fig6"].arms.values() for run in arm.runs}
     again = [run.digest for arm in arms["mlp_fig1"].arms.values() for run in arm.runs]
     assert sum(digest in shared for digest in again) == 3 * 10

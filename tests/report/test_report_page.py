@@ -184,7 +184,7 @@ def test_sections_of_a_paper(html):
     assert "needs a GPU; run it with SCALE=paper" in edge
     assert "n = 4 to 5 an arm" in edge and "Every arm runs the paper&#39;s recipe." in edge
     assert "set by the scale: width = 0.25, data = cifar10_batch1, recipe.steps = 4000" in edge
-    assert edge.count("data:image/svg+xml;base64,") == 4
+    assert edge.count("data:image/svg+xml;charset=utf-8,") == 4
     ticket = html.split('id="paper-ticket"')[1]
     assert "Stored runs of the record were reused" in ticket and "reused" not in edge
     assert "No run of this experiment has finished yet" in ticket
