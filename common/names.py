@@ -183,6 +183,9 @@ MEASURES = {
     "class_collapse": "common.procedures.measures.collapse:class_collapse",
 }
 
+# A measure whose numbers have changed since runs of it were stored: its version, from 2 on.
+MEASURE_VERSIONS: dict[str, int] = {}
+
 # What runs record, as claims write it (<split>_<metric>; * stands for a parameter or a pixel).
 METRICS = {
     "counts": ("mask_kept", "mask_prunable", "mask_excess"),

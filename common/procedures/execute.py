@@ -58,7 +58,7 @@ def execute(run: dict, checkpoint: Path | None, device: torch.device) -> tuple[l
     Raises
     ------
     Refused
-        If the procedure is unknown here or has another version than the spec's.
+        If the procedure is unknown here, or it or a measure has another version than the spec's.
     """
     name = run["procedure"]
     if name not in names.PROCEDURES:
@@ -68,6 +68,12 @@ def execute(run: dict, checkpoint: Path | None, device: torch.device) -> tuple[l
         raise Refused(
             f"procedure {name!r} is version {version} here, the spec wants {run['version']}"
         )
+    for measure in run["settings"].get("measures", []):
+        here, wanted = (
+            of.get(measure, 1) for of in (names.MEASURE_VERSIONS, run.get("measures", {}))
+        )
+        if here != wanted:
+            raise Refused(f"measure {measure!r} is version {here} here, the spec wants {wanted}")
     procedure = pkgutil.resolve_name(code)
     try:
         rows = procedure(namespace(run["settings"]), run["replicate"], checkpoint, device)

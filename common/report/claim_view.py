@@ -29,11 +29,6 @@ class Record:
     date: str
 
     @property
-    def own_limits(self) -> str:
-        """The limits that the claim states, without the settings that make it a proxy."""
-        return self.limits.partition("Proxy: ")[0].strip()
-
-    @property
     def symbol(self) -> str:
         """One character for the verdict."""
         return SYMBOLS[self.verdict]

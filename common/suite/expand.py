@@ -38,9 +38,15 @@ class Run:
     @cached_property
     def spec(self) -> dict:
         """The canonical spec: what decides the run's numbers and nothing else."""
+        changed = {
+            name: names.MEASURE_VERSIONS[name]
+            for name in self.settings.measures
+            if name in names.MEASURE_VERSIONS
+        }
         return {
             "procedure": self.settings.procedure,
             "version": names.PROCEDURES[self.settings.procedure][1],
+            **({"measures": changed} if changed else {}),
             "replicate": self.replicate,
             "data": datafiles.checksum(self.settings.data),
             "settings": self.settings.explicit(),

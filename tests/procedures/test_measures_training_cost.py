@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from common.models import build
 from common.procedures import Stage, execute
 from common.procedures.execute import namespace
-from common.procedures.measures.training_cost import products
+from common.procedures.measures.costs import positions
 from common.pruning import Masks, prunable
 
 CPU = torch.device("cpu")
@@ -21,6 +21,11 @@ def measured(**changes):
     arm = settings(procedure="analyse_masks", measures=["training_cost"], **given)
     rows, _ = execute(spec(arm), None, CPU)
     return {f"{row.split}_{row.metric}": row.value for row in rows}
+
+
+def products(net, in_shape):
+    places = positions(net, in_shape)
+    return {name: weight.numel() * places[name] for name, weight in prunable(net).items()}
 
 
 def test_products_by_hand():

@@ -152,6 +152,14 @@ def test_a_spec_of_another_version_or_procedure_is_refused():
         execute(run | {"procedure": "prune_then_trian"}, None, CPU)
 
 
+def test_a_spec_of_another_version_of_a_measure_is_refused(monkeypatch):
+    run = spec(settings(procedure="analyse_masks", measures=["counts"], criterion="snip"))
+    execute(run, None, CPU)
+    monkeypatch.setitem(names.MEASURE_VERSIONS, "counts", 2)
+    with pytest.raises(Refused, match="measure 'counts' is version 2 here, the spec wants 1"):
+        execute(run, None, CPU)
+
+
 def test_what_is_known_about_the_machine_stands_beside_the_rows():
     _, about = execute(spec(), None, CPU)
     assert set(about) == {"python", "torch", "device", "threads"}

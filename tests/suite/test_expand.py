@@ -339,6 +339,17 @@ def test_a_new_version_of_the_procedure_changes_every_digest_of_it(arms, monkeyp
     assert digests(arms(**ENTRY)) == after
 
 
+def test_a_new_version_of_a_measure_changes_the_digests_of_its_runs_alone(arms, monkeypatch):
+    def of(measure):
+        entry = {"procedure": "analyse_masks", "arms": [{"criterion": "snip", "density": 0.1}]}
+        return digests(arms(**entry, measures=[measure, "costs"]))
+
+    before, other = of("counts"), of("connectivity")
+    monkeypatch.setitem(names.MEASURE_VERSIONS, "counts", 2)
+    assert of("counts") != before
+    assert of("connectivity") == other
+
+
 def test_other_data_change_the_digest(arms, monkeypatch):
     before = digests(arms(**ENTRY))
     monkeypatch.setattr(datafiles, "checksum", lambda name: "0" * 32)

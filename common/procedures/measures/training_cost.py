@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from common.procedures.measures.costs import positions
 from common.procedures.stage import Batch, Found, Stage
 from common.pruning import prunable, score
 
@@ -38,7 +39,8 @@ def training_cost(stage: Stage) -> Found:
     masks = stage.masks(model)
     size = stage.settings.scoring.batch
     count = stage.settings.scoring.batches
-    uses = products(model, stage.data.in_shape)
+    places = positions(model, stage.data.in_shape)
+    uses = {name: weight.numel() * places[name] for name, weight in prunable(model).items()}
     steps = {name: n * (2 if name == next(iter(uses)) else 3) for name, n in uses.items()}
     shares = {name: kept / total for name, (kept, total) in masks.counts().items()}
     passes = _scoring_passes(stage, model)
@@ -50,31 +52,6 @@ def training_cost(stage: Stage) -> Found:
         ("cost", "scoring_passes", passes),
         ("cost", "scoring_share", passes * size * count / len(stage.training)),
     ]
-
-
-def products(model: nn.Module, in_shape: tuple[int, int, int]) -> dict[str, int]:
-    """Return the multiply-adds of a forward pass of one image, by prunable weight.
-
-    Of a layer: its weights times the positions at which each is used (1 in a linear layer). The
-    network must be made of convolutions and linear layers; it is not changed.
-    """
-    ghost = copy.deepcopy(model).eval()
-    counted: dict[str, int] = {}
-    for path, module in ghost.named_modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            module.register_forward_hook(_counter(f"{path}.weight", counted))
-    with torch.no_grad():
-        ghost(_blank(model, 1, in_shape)[0])
-    return {name: counted[name] for name in prunable(model)}
-
-
-def _counter(name: str, counted: dict[str, int]):
-    def count(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
-        positions = output.shape[2:].numel() if isinstance(module, nn.Conv2d) else 1
-        weight: torch.Tensor = module.weight  # type: ignore[assignment]
-        counted[name] = weight.numel() * positions
-
-    return count
 
 
 def _blank(model: nn.Module, images: int, in_shape: tuple[int, int, int]) -> Batch:
