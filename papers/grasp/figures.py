@@ -19,7 +19,6 @@ from common.report.estimates import Estimate, estimate
 from common.report.plots import MARKERS, PALETTE, WIDTH, cloud, mean_and_interval
 
 __all__ = [
-    "conv_early",
     "fig_gradient_norm",
     "layer_shares",
     "layer_shares_narrow",
@@ -264,13 +263,6 @@ def mlp_early(
     runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
 ) -> pd.DataFrame:
     """Draw the first steps of LeNet-300-100; as `fig_gradient_norm`."""
-    return fig_gradient_norm(runs, entry, published, figure)
-
-
-def conv_early(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
-    """Draw the first steps of the narrow networks; as `fig_gradient_norm`."""
     return fig_gradient_norm(runs, entry, published, figure)
 
 

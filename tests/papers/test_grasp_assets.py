@@ -234,8 +234,7 @@ def test_a_picture_is_drawn_with_all_replicates_behind(experiment):
 @pytest.mark.parametrize(
     ("experiment", "scale"),
     [("layer_shares", "paper"), ("layer_shares_narrow", "cpu"), ("mask_choices", "paper"),
-     ("mask_choices_narrow", "cpu"), ("fig_gradient_norm", "paper"), ("mlp_early", "cpu"),
-     ("conv_early", "cpu")],
+     ("mask_choices_narrow", "cpu"), ("fig_gradient_norm", "paper"), ("mlp_early", "cpu")],
 )  # fmt: skip
 def test_every_arm_of_a_scale_finds_its_place(experiment, scale):
     runs = made(experiment, scale)
