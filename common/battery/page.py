@@ -16,7 +16,7 @@ from common.audit.statistics import Mean
 from common.battery.subject import BUILT_IN, CONVOLUTIONAL, DEEP_MLP, MLP, Finding, Subject
 from common.battery.trials import ABLATIONS, DENSITIES
 from common.errors import Refused
-from common.report.page import content_policy
+from common.report.page import content_policy, data_uri
 from common.report.plots import RECALLED, STYLE, WIDTH, look, save
 
 HERE = Path(__file__).parent
@@ -74,8 +74,8 @@ def page(subject: Subject, own: Sequence[Finding], beside: Sequence[Finding]) ->
         colour_images=subject.colour_images,
         replicates=subject.replicates,
         others=others,
-        accuracy=_svg(lambda figure: _draw_accuracy(figure, order, findings), 3.4),
-        collapse=_svg(lambda figure: _draw_collapse(figure, order, findings), 3.4),
+        accuracy=_picture(lambda figure: _draw_accuracy(figure, order, findings), 3.4),
+        collapse=_picture(lambda figure: _draw_collapse(figure, order, findings), 3.4),
         errors=_table(order, findings, "accuracy", "test_error"),
         lost=_lost(order, findings),
         conserved=_conserved(order, findings),
@@ -163,18 +163,18 @@ def _stable(
     }
 
 
-def _svg(draw: Callable[[Figure], None], height: float) -> Markup:
+def _picture(draw: Callable[[Figure], None], height: float) -> str:
+    """Return a picture as an address: inside the page its styles would be refused."""
     with rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         draw(figure)
         svg, _ = save(figure, "battery")
-    text = svg.decode()
-    return Markup(text[text.index("<svg") :])
+    return data_uri(svg, "image/svg+xml")
 
 
 def _draw_accuracy(figure: Figure, order: Sequence[str], findings: Sequence[Finding]) -> None:
     """Draw test errors by kind of mask; the criterion under test in colour, the others grey."""
-    panels = figure.subplots(1, len(DENSITIES), squeeze=False)[0]
+    panels = figure.subplots(1, len(DENSITIES), squeeze=False, sharey=True)[0]
     kinds = [*ABLATIONS, "random"]
     for axes, density in zip(panels, DENSITIES, strict=True):
         for name in reversed(order):
