@@ -26,7 +26,9 @@ from common.report.plots import (
 )
 from common.report.tables import of_published, varying, words
 
+BARE = ("criterion", "model", "data", "ablation", "layers_like", "init")  # say what they are
 LOG_FROM = 8  # a ratio of largest to smallest from which an axis is logarithmic
+DECADES = 300  # and one from which its powers of ten alone are labelled
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,18 @@ def points(
     """Return series -> its points: arms that differ in nothing but the setting on the x axis.
 
     `entry` is the experiment's part of the plan; without ``x`` every arm is a series of its own.
+    A series bears the settings that tell it apart.
     """
     final = final_values(runs, experiment)
     arms, metric, x = entry["arms"], entry["metric"], entry.get("x")
-    keys = [key for key in varying(arms) if key != x]
+    varied = [key for key in varying(arms) if key != x]
+    keys = _telling(arms, sorted(varied, key=lambda key: key not in BARE))
     series: dict[str, list[Point]] = {}
     for run, arm in arms.items():
         settings = arm["settings"]
-        label = ", ".join(_label(key, settings.get(key)) for key in keys) if x else run
+        label = _label(settings, keys)
+        if not x and (arm.get("named") or not label):
+            label = run.replace("_", " ")
         known = of_published(published, experiment, run, metric).to_dict("records")
         numbers = [
             (float(row["value"]), row["source"], row["origin"]) for row in known if row["value"]
@@ -64,9 +70,27 @@ def points(
     return series
 
 
-def _label(key: str, value: object) -> str:
-    bare = ("criterion", "model", "data", "ablation", "layers_like", "init")
-    return setting(value) if key in bare else f"{key.split('.')[-1]} {setting(value)}"
+def _telling(arms: Mapping[str, Mapping], keys: Sequence[str]) -> list[str]:
+    """Return those of `keys` that tell arms apart which the keys before them do not."""
+    kept: list[str] = []
+    for key in keys:
+        groups: dict[tuple, set[str]] = {}
+        for arm in arms.values():
+            known = tuple(setting(arm["settings"].get(k)) for k in kept)
+            groups.setdefault(known, set()).add(setting(arm["settings"].get(key)))
+        if any(len(values) > 1 for values in groups.values()):
+            kept.append(key)
+    return kept
+
+
+def _label(settings: Mapping, keys: Sequence[str]) -> str:
+    """Return the settings that tell a series apart; what is off goes unsaid."""
+    said = {key: setting(settings.get(key)).replace("_", " ") for key in keys}
+    return ", ".join(
+        value if key in BARE else f"{key.split('.')[-1].replace('_', ' ')} {value}"
+        for key, value in said.items()
+        if value not in ("none", "false")
+    )
 
 
 def data_behind(series: Mapping[str, Sequence[Point]]) -> pd.DataFrame:
@@ -98,7 +122,6 @@ def series_chart(
 
     A series of a single point (such as the dense network) also gets a dashed line across.
     """
-    figure.set_size_inches(WIDTH, 4.4)
     axes = figure.add_subplot()
     places = _places([point.x for members in series.values() for point in members])
     logarithmic = _wide([place for place in places.values() if place is not None])
@@ -127,24 +150,24 @@ def series_chart(
     axes.minorticks_off()
     axes.set_xticks(_thinned(sorted(places.values()), logarithmic), labels=None)
     names = {place: name for name, place in places.items()}
-    axes.set_xticklabels([names[tick] for tick in axes.get_xticks()])
+    axes.set_xticklabels([_short(names[tick]) for tick in axes.get_xticks()])
     axes.set_xlabel(x.replace("_", " ").replace(".", " "))
     _value_axis(axes, series, metric)
-    _legend(axes, series)
+    figure.set_size_inches(WIDTH, 4.2 + 0.2 * _legend(axes, series))
 
 
 def dot_chart(figure: Figure, series: Mapping[str, Sequence[Point]], metric: str) -> None:
     """Draw `metric` for each arm, an arm a line from top to bottom, into `figure`."""
-    arms = [point for members in series.values() for point in members]
+    arms = [(label, point) for label, members in series.items() for point in members]
     figure.set_size_inches(WIDTH, max(2.4, 1.3 + 0.42 * len(arms)))
     axes = figure.add_subplot()
-    for row, point in enumerate(arms):
+    for row, (_, point) in enumerate(arms):
         colour = PALETTE[0]
         offsets = np.linspace(-0.16, 0.16, len(point.values)) if len(point.values) > 1 else [0.0]
         cloud(axes, point.values, [row + offset for offset in offsets][: len(point.values)], colour)
         mean_and_interval(axes, row, point.measured, colour, "o", flat=True)
         mark_published(axes, row, point.published, "D", colour, flat=True)
-    axes.set_yticks(range(len(arms)), [point.run for point in arms])
+    axes.set_yticks(range(len(arms)), [label for label, _ in arms])
     axes.set_ylim(len(arms) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     _value_axis(axes, series, metric, flat=True)
@@ -155,6 +178,14 @@ def empty_chart(figure: Figure, sentence: str) -> None:
     """Write `sentence` into `figure` in place of a chart."""
     figure.set_size_inches(WIDTH, 1.6)
     figure.text(0.5, 0.5, sentence, ha="center", va="center", wrap=True, color="#555555")
+
+
+def _short(name: str) -> str:
+    """Return a value of the x axis with three digits, if it is a number."""
+    try:
+        return f"{float(name):.3g}"
+    except ValueError:
+        return name
 
 
 def _places(values: Sequence[object]) -> dict[str, float]:
@@ -199,8 +230,11 @@ def _value_axis(axes: Axes, series: Mapping, metric: str, flat: bool = False) ->
     if _wide(values):
         (axes.set_xscale if flat else axes.set_yscale)("log")
         axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter(_few_minor)
-        axis.set_tick_params(which="minor", labelsize=8)
+        if max(values) / min(values) < DECADES:
+            axis.set_minor_formatter(_few_minor)
+            axis.set_tick_params(which="minor", labelsize=8)
+        else:
+            axis.set_minor_formatter("")
     unit = " (points)" if metric in names.POINTS else ""
     (axes.set_xlabel if flat else axes.set_ylabel)(f"{words(metric)}{unit}")
 
@@ -209,7 +243,8 @@ def _few_minor(value: float, _position: object = None) -> str:
     return f"{value:g}" if f"{value:e}"[0] in "25" else ""
 
 
-def _legend(axes: Axes, series: Mapping) -> None:
+def _legend(axes: Axes, series: Mapping) -> int:
+    """Write the legend above `axes`, in as many columns as fit, and return its rows."""
     handles, labels = axes.get_legend_handles_labels()
     handles, labels = (handles, labels) if len(series) > 1 else ([], [])
     shown = {
@@ -227,8 +262,12 @@ def _legend(axes: Axes, series: Mapping) -> None:
     if RECALLED in shown:
         handles.append(Line2D([], [], markeredgecolor=RECALLED, **style))
         labels.append("recalled")
-    if handles:
-        axes.legend(
-            handles, labels, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(len(labels), 5),
-            borderaxespad=0.3, columnspacing=1.4, handletextpad=0.5,
-        )  # fmt: skip
+    if not handles:
+        return 0
+    inches = 0.62 + 0.066 * max(map(len, labels))  # of a column: the handle and nine-point letters
+    columns = max(1, min(len(labels), 5, int((WIDTH - 0.8) / inches)))
+    axes.legend(
+        handles, labels, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns,
+        borderaxespad=0.3, columnspacing=1.4, handletextpad=0.5,
+    )  # fmt: skip
+    return -(-len(labels) // columns)

@@ -58,8 +58,9 @@ class Run:
         return digest(self.spec)
 
 
-# Of an arm as the files state it: name, settings, and flat key -> where its value was set.
-_Written = tuple[str, Settings, dict[str, str]]
+# Of an arm as the files state it: name, whether somebody gave it, settings, and flat key -> where
+# its value was set.
+_Written = tuple[str, bool, Settings, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class Arm:
     """One setting of an experiment at one scale."""
 
     name: str
+    named: bool  # by somebody, and not after its settings
     settings: Settings
     given: Mapping[str, str]  # flat key -> where its value was set; the others are defaults
     theirs: _Recipes
@@ -157,7 +159,7 @@ def expand(paper: Paper, scales: Mapping[str, Scale]) -> dict[str, dict[str, Exp
     }
     theirs = {
         name: _Recipes(
-            tuple(settings for _, settings, _ in at_paper[experiment.stands_for or name])
+            tuple(settings for _, _, settings, _ in at_paper[experiment.stands_for or name])
         )
         for name, experiment in paper.experiments.items()
     }
@@ -176,13 +178,13 @@ def expand(paper: Paper, scales: Mapping[str, Scale]) -> dict[str, dict[str, Exp
             replicates = (overlay and overlay.replicates) or scale.replicates
             replicates = replicates or experiment.replicates
             arms: dict[str, Arm] = {}
-            for arm, settings, given in written:
+            for arm, named, settings, given in written:
                 if arm in arms:
                     raise Refused(
                         f"papers/{paper.name}/experiments.yaml: {name}: two arms are called"
                         f" {arm!r}; give one of them a `name:`"
                     )
-                arms[arm] = Arm(arm, settings, given, theirs[name], replicates)
+                arms[arm] = Arm(arm, named, settings, given, theirs[name], replicates)
             expanded[scale_name][name] = Expanded(experiment, arms, replicates, skipped)
     return expanded
 
@@ -223,7 +225,7 @@ def _arms(
             settings = settings.model_copy(update=unused)
             dropped = tuple(f"{block}." for block in unused)
             sources = {key: at for key, at in sources.items() if not key.startswith(dropped)}
-        yield arm, settings, sources
+        yield arm, bool(given), settings, sources
 
 
 def _unused(settings: Settings) -> dict[str, Recipe | Scoring]:

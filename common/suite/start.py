@@ -100,6 +100,7 @@ def paper_plan(plan: Plan, paper: PaperPlan) -> dict:
             "x": item.experiment.x,
             "arms": {
                 arm.name: {
+                    "named": arm.named,
                     "settings": arm.settings.flat,
                     "sources": arm.sources,
                     "condition": arm.condition,

@@ -68,7 +68,7 @@ def test_dots_an_arm_when_there_is_no_x(edge):
     figure = Figure()
     charts.dot_chart(figure, series, "test_error")
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels == ["init_vs", "init_vs_x", "init_vs_h", "init_rn"]
+    assert labels == ["vs", "vs x", "vs h", "rn"]
 
 
 def test_one_replicate_and_words_on_the_axis_can_be_drawn(edge):
