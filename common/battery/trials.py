@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from common.battery.subject import CONVOLUTIONAL, DEEP_MLP, MLP, Finding, Subject
 from common.benchmarks.measure import paired
 from common.procedures import Stage
-from common.pruning import Masks, effective_density, prunable
+from common.pruning import effective_density, prunable
 
 DENSITIES = (0.1, 0.02)
 ABLATIONS = ("none", "shuffle", "redraw", "invert")
@@ -107,6 +107,9 @@ def conservation(subject: Subject) -> Iterator[Finding]:
 def stability(subject: Subject) -> Iterator[Finding]:
     """Change what should not matter, and see how much of the mask stays: the Jaccard index.
 
+    Masks are scored in float32, whatever the criterion's own arithmetic; the seed is that of its
+    draws.
+
     References
     ----------
     de Jorge et al. 2021 (arXiv 2006.09081): iterated masks of deep networks amplify rounding.
@@ -127,15 +130,8 @@ def stability(subject: Subject) -> Iterator[Finding]:
         for setting, changed in changes.items():
             with _threads(2 if setting == "threads" else 1):
                 masks = subject.masks(stage, model, density, **{"dtype": "float32", **changed})
-            value = jaccard(base, masks)
+            value = base.jaccard(masks)
             yield Finding(subject.name, "stability", network, setting, replicate, "jaccard", value)
-
-
-def jaccard(one: Masks, other: Masks) -> float:
-    """Return the share of weights kept by both of those kept by either."""
-    both = sum(int((mask & other[name]).sum()) for name, mask in one.items())
-    either = sum(int((mask | other[name]).sum()) for name, mask in one.items())
-    return both / either if either else 1.0
 
 
 @contextlib.contextmanager

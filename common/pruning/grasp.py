@@ -76,8 +76,8 @@ def grasp(
 ) -> Scores:
     """Return w (H g): weights whose removal would lower the gradient's norm most are kept.
 
-    Removing w changes g'g by S = -2 w (H g) to first order. The paper removes the highest S; the
-    score here is its negative half, larger = keep, and signed.
+    Removing w changes g'g by 2 S, S = -w (H g), to first order. The paper removes the highest S;
+    the score here is -S, larger = keep, and signed.
 
     References
     ----------

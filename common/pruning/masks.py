@@ -59,6 +59,19 @@ class Masks(Mapping[str, Tensor]):
         """Return the boolean mask of the parameter `name`."""
         return self._masks[name]
 
+    def jaccard(self, other: Masks) -> float:
+        """Return the weights that both keep over those that either keeps, in [0, 1]; empty: 1.
+
+        Examples
+        --------
+        >>> one = Masks({"w": torch.tensor([True, True, False, False])})
+        >>> one.jaccard(Masks({"w": torch.tensor([False, True, True, False])}))
+        0.3333333333333333
+        """
+        both = sum(int((mask & other[name]).sum()) for name, mask in self.items())
+        either = sum(int((mask | other[name]).sum()) for name, mask in self.items())
+        return both / either if either else 1.0
+
     def __iter__(self) -> Iterator[str]:
         """Iterate over the parameter names in their order."""
         return iter(self._masks)

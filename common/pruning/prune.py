@@ -74,10 +74,10 @@ def prune(
         Share of the prunable weights to keep, in (0, 1].
     allocation : {"global", "layerwise", "er", "erk"} or mapping of name to int, optional
         How the kept weights are spread over the layers, see :func:`allocate`. The criteria
-        ``uniform``, ``er``, ``erk`` and ``smart_ratio`` bring their own.
+        ``uniform``, ``er``, ``erk``, ``smart_ratio`` and ``smart_ratio_vgg`` bring their own.
     steps : int, optional
         Rounds of scoring and pruning; default the method's, mostly 1.
-    schedule : {"exponential", "linear"}, optional
+    schedule : {"exponential", "linear", "halving"}, optional
         The densities on the way, see :func:`densities`.
     returning : bool, optional
         Whether a weight pruned at one step competes again at the next.
@@ -95,8 +95,8 @@ def prune(
         In force from the start: what they prune stays pruned, unless weights may return.
     ablation : {"none", "shuffle", "invert", "empty_layer", "redraw"}
         ``"shuffle"`` permutes the final masks within layers by `generator`, ``"invert"`` keeps the
-        lowest scores, ``"empty_layer"`` empties the layer in the middle of the final masks;
-        ``"redraw"`` concerns the weights trained under the masks, not the masks.
+        lowest scores, for good at every step, ``"empty_layer"`` empties the layer in the middle of
+        the final masks; ``"redraw"`` concerns the weights trained under them, not the masks.
     on_step : callable, optional
         Called with the masks after each step, before any ablation of the final ones.
 
@@ -166,7 +166,8 @@ def prune(
             spread,
             ties=cast(Ties, options.ties),
             rounding=of_what_is_left(options.rounding, target / before, masks),
-            alive=None if options.returning else masks,
+            # A weight that is pruned scores 0 for some criteria, which turned round would be best.
+            alive=masks if ablation == "invert" or not options.returning else None,
         )
         before = target
         if on_step is not None:

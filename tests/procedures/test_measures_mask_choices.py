@@ -8,7 +8,7 @@ from small_runs import settings, spec
 
 from common.procedures import Stage, execute
 from common.procedures.execute import namespace
-from common.procedures.measures.mask_choices import DENSITIES, jaccard
+from common.procedures.measures.mask_choices import DENSITIES
 from common.pruning import Masks, prune, score
 
 CPU = torch.device("cpu")
@@ -28,9 +28,9 @@ def measured(*measures, **changes):
 def test_jaccard_by_counting():
     first = Masks({"a": torch.tensor([True, True, False]), "b": torch.tensor([True, False])})
     second = Masks({"a": torch.tensor([True, False, False]), "b": torch.tensor([True, True])})
-    assert jaccard(first, second) == 2 / 4
-    assert jaccard(first, first) == 1
-    assert jaccard(first, Masks({n: ~m for n, m in first.items()})) == 0
+    assert first.jaccard(second) == 2 / 4
+    assert first.jaccard(first) == 1
+    assert first.jaccard(Masks({n: ~m for n, m in first.items()})) == 0
 
 
 @pytest.mark.parametrize("density", DENSITIES)
@@ -65,7 +65,7 @@ def test_an_overlap_is_that_of_the_masks_that_prune_gives():
         "eval_mode": prune(net, "grasp", 0.1, batches, norm_mode="eval"),
         "temperature_1": prune(net, "grasp", 0.1, batches, temperature=1.0),
     }.items():
-        assert found[f"overlap_{name}:0.1"] == jaccard(kept, masks), name
+        assert found[f"overlap_{name}:0.1"] == kept.jaccard(masks), name
 
 
 def test_chunks_are_halves_sorted_by_class(monkeypatch):

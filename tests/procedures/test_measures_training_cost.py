@@ -94,3 +94,10 @@ def test_the_share_of_an_epoch():
     images = len(Stage(namespace(spec(settings())["settings"]), 0, CPU).training)
     assert small["cost_scoring_share"] == pytest.approx(50 / images)
     assert large["cost_scoring_share"] == pytest.approx(200 / images)
+
+
+def test_an_iterated_criterion_is_charged_for_all_of_its_own_steps():
+    arm = {"criterion": "synflow", "model": "lenet_300_100", "width": 0.1}
+    own = measured(**arm)["cost_scoring_passes"]
+    stated = measured(**arm, scoring={"batch": 20, "sampling": "balanced", "steps": 100})
+    assert own == stated["cost_scoring_passes"]

@@ -92,8 +92,11 @@ def test_batches_that_are_scored_as_one_give_the_scores_of_their_union():
     whole = score(net, "grasp", [(images, labels)], **EXACT)
     joint = score(net, "grasp", parts, **EXACT)
     apart = score(net, "grasp", parts, reduction="per_batch", **EXACT)
+    each = [score(net, "grasp", [part], **EXACT) for part in parts]
     for name, value in whole.items():
         assert torch.allclose(joint[name], value, rtol=1e-9, atol=1e-15)
+        mean = (12 * each[0][name] + 18 * each[1][name]) / 30
+        assert torch.allclose(apart[name], mean, rtol=1e-9, atol=1e-15)
     assert not torch.allclose(apart["0.weight"], whole["0.weight"], rtol=1e-3)
 
 

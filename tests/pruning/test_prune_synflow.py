@@ -151,3 +151,14 @@ def test_masked_weights_score_zero():
     masks = prune(net, "random", 0.4)
     scores = score(net, "synflow", [noise(30, 36, 3)], masks=masks)
     assert all(float(scores[name][~masks[name]].abs().sum()) == 0 for name in masks)
+
+
+def test_a_pruned_weight_does_not_return_because_the_ranking_is_turned_round():
+    """Its score is 0, the lowest of all."""
+    net, batch = plain_mlp((36, 12, 8, 3)), noise(30, 36, 3)
+    options = {"steps": 3, "returning": True, "ablation": "invert"}
+    steps = []
+    masks = prune(net, "synflow", 0.2, [batch], on_step=steps.append, **options)
+    assert masks.kept > 0
+    for before, after in pairwise(steps):
+        assert all((after[name] <= before[name]).all() for name in after)

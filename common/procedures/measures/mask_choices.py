@@ -8,7 +8,7 @@ from typing import Any
 
 from common.models import initialise_linear_
 from common.procedures.stage import Batch, Found, Stage
-from common.pruning import Masks, allocate, score
+from common.pruning import allocate, score
 
 DENSITIES = (0.1, 0.02)
 
@@ -53,25 +53,11 @@ def mask_choices(stage: Stage) -> Found:
         (
             "overlap",
             f"{way}:{density:g}",
-            jaccard(allocate(base, density), allocate(scores, density)),
+            allocate(base, density).jaccard(allocate(scores, density)),
         )
         for density in DENSITIES
         for way, scores in others.items()
     ]
-
-
-def jaccard(first: Masks, second: Masks) -> float:
-    """Return the weights kept in both over the weights kept in either, in [0, 1].
-
-    Examples
-    --------
-    >>> a, b = (Masks({"w": torch.tensor(mask)}) for mask in ([True, True, False], [True] * 3))
-    >>> round(jaccard(a, b), 3)
-    0.667
-    """
-    both = sum(int((mask & second[name]).sum()) for name, mask in first.items())
-    either = sum(int((mask | second[name]).sum()) for name, mask in first.items())
-    return both / either
 
 
 def _halves(batch: Batch) -> list[Batch]:

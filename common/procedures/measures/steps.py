@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from torch import Tensor
-
 from common.procedures.measures.saliency import options_of
 from common.procedures.stage import Batch, Found, Stage
 from common.pruning import Masks
@@ -154,32 +152,17 @@ def snip_it_likeness(stage: Stage) -> Found:
     ]
     return [
         ("steps", "layer_log_ratio", _median(ratios)),
-        ("steps", "jaccard", jaccard(own, other)),
+        ("steps", "jaccard", own.jaccard(other)),
     ]
 
 
 def mask_stability(stage: Stage) -> Found:
     """Return ``steps jaccard_dtypes``, the agreement of the masks scored in float32 and float64.
 
-    1 where the arithmetic changes no weight; see `jaccard`.
+    1 where the arithmetic changes no weight; see `Masks.jaccard`.
     """
     single, double = (stage.masks(stage.model(), dtype=dtype) for dtype in ("float32", "float64"))
-    return [("steps", "jaccard_dtypes", jaccard(single, double))]
-
-
-def jaccard(a: Masks, b: Masks) -> float:
-    """Return the weights that both keep, as a share of those that either keeps.
-
-    Examples
-    --------
-    >>> one = Masks({"w": torch.tensor([True, True, False, False])})
-    >>> jaccard(one, Masks({"w": torch.tensor([False, True, True, False])}))
-    0.3333333333333333
-    """
-    pairs: list[tuple[Tensor, Tensor]] = [(mask, b[name]) for name, mask in a.items()]
-    both = sum(int((one & other).sum()) for one, other in pairs)
-    either = sum(int((one | other).sum()) for one, other in pairs)
-    return both / either
+    return [("steps", "jaccard_dtypes", single.jaccard(double))]
 
 
 def _median(values: Sequence[float]) -> float:

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from common.procedures.measures.costs import positions
 from common.procedures.stage import Batch, Found, Stage
 from common.pruning import prunable, score
+from common.pruning.criterion import find
 
 # Of the arm's scoring, what `score` takes.
 OPTIONS = ("reading", "loss", "temperature", "norm_mode", "reduction", "biases", "dtype")
@@ -75,5 +76,6 @@ def _scoring_passes(stage: Stage, model: nn.Module) -> float:
     options = {name: getattr(scoring, name) for name in OPTIONS}
     with FlopCounterMode(display=False) as scored:
         score(model, stage.settings.criterion, [batch] * scoring.batches, **options)
-    rounds = scoring.steps or 1
+    criterion = find(stage.settings.criterion)
+    rounds = criterion.options(scoring.reading, {"steps": scoring.steps}).steps
     return rounds * scored.get_total_flops() / (once.get_total_flops() * scoring.batches)
