@@ -51,6 +51,7 @@ from common.suite.claim_blocks import (
 )
 from common.suite.claim_checks import check_claims, check_shape, find
 from common.suite.claim_parts import laid_over, settled, stated, steps
+from common.suite.claim_versions import judged
 from common.suite.expand import digest
 from common.suite.selectors import Arms, Ref, matching
 from common.suite.settings import Strict
@@ -135,8 +136,8 @@ class Claim(Strict):
 
     @cached_property
     def version(self) -> str:
-        """A digest of what is written, so that the log shows when a claim was changed."""
-        return digest(self.model_dump(mode="json", exclude_unset=True))
+        """A digest of what is judged, however it is written, so that the log shows a change."""
+        return digest(judged(self))
 
     @cached_property
     def leaves(self) -> list[Claim]:
@@ -233,7 +234,7 @@ class Claim(Strict):
 
 
 def versions(claims: Mapping[str, Claim], plan: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return, by id, a digest of the claim as written and one of the runs that it is judged on.
+    """Return, by id, a digest of the claim as it is judged and one of the runs it is judged on.
 
     Parameters
     ----------

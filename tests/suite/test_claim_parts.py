@@ -61,7 +61,7 @@ def test_a_product_makes_the_parts_that_would_be_written_out(tmp_path):
     short, long = whole(tmp_path, for_each=axes), whole(tmp_path, parts=stated(axes, None))
     assert list(short.children) == ["snip_05", "snip_02", "erk_05", "erk_02"]
     assert [leaf.part for leaf in short.leaves] == list(short.children)
-    assert [leaf.estimand for leaf in short.leaves] == [leaf.estimand for leaf in long.leaves]
+    assert short.version == long.version
     assert short.children["erk_02"].supported_beyond == 1
     assert short.children["erk_02"].power.sd == 1
 
@@ -253,3 +253,65 @@ def test_shared_holds_anchors_and_is_no_claim(tmp_path):
     assert claims["EDGE-05"].children["05"].estimand.of == {"criterion": "snip", "density": 0.05}
     with pytest.raises(Refused, match="shared: must be a mapping"):
         load(tmp_path, "shared: [a]")
+
+
+# ---- the version --------------------------------------------------------------------------------
+def test_the_version_does_not_hang_on_how_a_claim_is_written(tmp_path):
+    floor = {"of": {"criterion": "dense"}, "at_most": 2.5}
+    contrast = {"of": {"criterion": "random"}, "minus": {"criterion": "snip"}, "greater": 5}
+    control = {"floor": floor, "contrast": contrast}
+    flat = one(tmp_path, control=control)
+    short = {
+        **LEAF["estimand"],
+        "within": {"scoring": {"batch": 1}},
+        "of": {"density": "5.0e-2", "criterion": "snip"},
+    }
+    long = {
+        **LEAF["estimand"],
+        "of": {"criterion": "snip", "density": 0.05, "scoring.batch": 1.0},
+        "minus": {"criterion": "dense", "scoring.batch": 1},
+    }
+    named = {"floor": [{**floor, "experiment": "table1", "step": "last"}], "contrast": [contrast]}
+    given = {"contradicted_beyond": 0.2, "limits": "One network.", "unit": "points"}
+    assert one(tmp_path, control=named, **given).version == flat.version
+    floors = [{"of": of, "at_most": 9} for of in ({"a": 1, "z": 2}, {"b": 1, "c": 3})]
+    turned = [{"of": dict(reversed(item["of"].items())), "at_most": 9} for item in reversed(floors)]
+    assert one(tmp_path, control={"floor": floors}).version == (
+        one(tmp_path, control={"floor": turned}).version
+    )
+    alone = {"control": {"floor": {**floor, "experiment": "table1"}}}
+    assert one(tmp_path, estimand=short, **alone).version == (
+        one(tmp_path, estimand=long, **alone).version
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"says": "Other."}, {"where": "Table 2"}, {"kind": "at_least"}, {"supported_beyond": 0.3},
+        {"contradicted_beyond": 0.9}, {"reading": "authors_code"}, {"power": {"effect": 0}},
+        {"other": {"metric": "test_loss"}}, {"control": {"floor": {"of": {}, "at_most": 2.5}}},
+        {"control": {"floor": {"of": {"criterion": "dense"}, "at_most": 3}}},
+        {"control": {"contrast": "EDGE-19"}}, {"kind": "equivalent", "around": 1},
+        {"estimand": {**LEAF["estimand"], "metric": "test_loss"}},
+        {"estimand": {**LEAF["estimand"], "step": "first"}},
+        {"estimand": {**LEAF["estimand"], "experiment": "table2"}},
+        {"estimand": {**LEAF["estimand"], "of": {"criterion": "snip", "density": 0.02}}},
+        {"estimand": {**LEAF["estimand"], "minus": None, "over": {"criterion": "dense"}}},
+        {"estimand": {**LEAF["estimand"], "statistic": "median"}},
+        {"published": {"of": {}, "test": "at_most"}},
+    ],
+)  # fmt: skip
+def test_the_version_changes_with_what_is_judged(tmp_path, changed):
+    assert one(tmp_path, **changed).version != one(tmp_path).version
+
+
+def test_the_version_of_a_whole_is_that_of_its_parts(tmp_path):
+    def made(**changed):
+        return whole(tmp_path, **{"for_each": [{"a": {}, "b": {}}], **changed}).version
+
+    assert made() == made()
+    assert made() != made(for_each=[{"a": {}, "c": {}}])
+    assert made() != made(for_each=[{"a": {}, "b": {"supported_beyond": 1}}])
+    assert made() != made(kind="any_of") and made() != made(proxy_parts=["a"])
+    assert made() == made(each={"kind": "at_most"}, limits="Else.")
