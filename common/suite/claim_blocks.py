@@ -57,6 +57,7 @@ class Estimand(Strict):
 
     experiment: Name | None = None
     metric: Metric | None = None
+    within: Selector | None = None  # laid under every selector; a leaf has none left
     step: Step = "last"  # last, first, a logged step, or a share of the last step below 1
     of: Selector | None = None
     minus: Selector | None = None  # paired difference
@@ -125,15 +126,21 @@ class Contrast(Strict):
     step: Step | None = None
 
 
-def _listed(value: object) -> object:
-    return () if value is None else value if isinstance(value, list | tuple) else (value,)
+def listed(value: object) -> tuple:
+    """Return control items, given as one, as a list or by name, as a tuple.
+
+    Names let the bodies of parts add an item, change one, or leave one out by None.
+    """
+    if isinstance(value, dict) and not value.keys() & {*Floor.model_fields, *Contrast.model_fields}:
+        return tuple(item for item in value.values() if item is not None)
+    return () if value is None else tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 class Control(Strict):
     """What must show in the same runs before they may decide anything."""
 
-    floor: Annotated[tuple[Floor, ...], BeforeValidator(_listed)] = ()
-    contrast: Annotated[tuple[Contrast | str, ...], BeforeValidator(_listed)] = ()  # str: ID/part
+    floor: Annotated[tuple[Floor, ...], BeforeValidator(listed)] = ()
+    contrast: Annotated[tuple[Contrast | str, ...], BeforeValidator(listed)] = ()  # str: ID/part
 
 
 class Power(Strict):

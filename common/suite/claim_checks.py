@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from common import names
 from common.errors import Refused, unknown
-from common.suite import yaml
 from common.suite.claim_blocks import COMPOSITE, READ_BY, SAMPLED
 from common.suite.selectors import Arms, Ref, plain
 
@@ -33,6 +32,8 @@ def check_shape(claim: Claim) -> None:
         raise Refused("reason: kind 'none' says why nothing is tested, and no other kind does")
     if claim.kind in COMPOSITE:
         _check_composite(claim)
+    elif claim.for_each is not None:
+        raise Refused(f"for_each: kind {claim.kind!r} has no parts")
     elif claim.parts or claim.proxy_parts or claim.each:
         raise Refused(f"parts: kind {claim.kind!r} has none")
     elif claim.estimand is not None and claim.kind != "none":
@@ -46,19 +47,18 @@ def check_shape(claim: Claim) -> None:
 
 def _check_composite(claim: Claim) -> None:
     points = len(claim.estimand.along or []) if claim.estimand else 0
-    for name in claim.parts or {}:
-        yaml.check_name(name, "part", "parts")
+    parts = claim.stated
     if claim.kind == "monotone":
         ratio = claim.estimand is not None and claim.estimand.compare == "ratio"
-        if points < 2 or claim.parts or claim.direction not in ("rising", "falling"):
+        if points < 2 or parts or claim.direction not in ("rising", "falling"):
             raise Refused("monotone needs estimand.along (two points or more) and a direction")
         if ratio and claim.tolerance is not None and claim.tolerance <= 0:
             raise Refused(f"tolerance {claim.tolerance}: of ratios it is a factor above 0")
-    elif claim.kind == "ranking" and not (points >= 2) ^ bool(claim.parts):
+    elif claim.kind == "ranking" and not (points >= 2) ^ bool(parts):
         raise Refused("ranking needs either estimand.along, highest first, or parts")
-    elif claim.kind == "crossover" and len(claim.parts or {}) != 2:
+    elif claim.kind == "crossover" and len(parts) != 2:
         raise Refused("crossover needs exactly two parts, one on each side")
-    elif claim.kind in ("all_of", "any_of") and not claim.parts:
+    elif claim.kind in ("all_of", "any_of") and not parts:
         raise Refused(f"parts: kind {claim.kind!r} needs at least one")
     effect = claim.power.effect if claim.power else None
     if isinstance(effect, list) and len(effect) != points - 1:

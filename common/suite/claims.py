@@ -1,13 +1,30 @@
 """`papers/<name>/claims.yaml`: the sentences a paper is held to, and how each one is judged.
 
-A claim is a leaf (one estimand, one boundary) or is made of parts. `monotone` and `ranking` over
-an ordered list of arms are short for parts: `Claim.children` spells them out, so that planning and
-audit deal with leaves and parts alone.
+A claim is a leaf (one estimand, one boundary) or is made of parts. A part states what it does not
+inherit from the claim around it, mapping by mapping. Where one judgement is repeated over networks,
+data sets, densities or methods, a claim is written as a table would be:
+
+`for_each`
+    A list of mappings, name -> body; the parts are their product, ``vgg11_05`` of ``vgg11`` and
+    ``"05"``, the bodies laid over one another. A list of such lists makes one product after the
+    other. `parts` adds more.
+`each`
+    The kind, or a whole body, of the parts that state no kind of their own.
+`estimand.within`
+    Settings laid under every selector of the estimand, and of the control under those of the items
+    that name no experiment of their own; what a selector says itself wins.
+`control.floor`, `control.contrast`
+    One item, a list, or items by name, which bodies add to, change, or leave out by ``null``.
+
+The key `shared` at the top of the file is no claim: it holds YAML anchors alone, such as the
+networks with their experiment, what is within them and what their control asks.
+
+`monotone` and `ranking` over an ordered list of arms are short for parts too. `Claim.children`
+spells all of this out, so that planning and audit deal with leaves and parts alone.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -33,6 +50,8 @@ from common.suite.claim_blocks import (
     Success,
 )
 from common.suite.claim_checks import check_claims, check_shape, find
+from common.suite.claim_parts import laid_over, settled, stated, steps
+from common.suite.claim_versions import judged
 from common.suite.expand import digest
 from common.suite.selectors import Arms, Ref, matching
 from common.suite.settings import Strict
@@ -41,7 +60,9 @@ __all__ = ["Claim", "check_claims", "find", "load_claims"]
 
 ID = re.compile(r"[A-Z][A-Z0-9]*-[0-9]{2,}")
 Reading = Literal["paper", "authors_code"]
-OWN = {"id", "part", "kind", "each", "parts", "proxy_parts", "published"}  # never inherited
+SHARED = "shared"  # the one key of the file that is no claim
+# Never inherited.
+OWN = {"id", "part", "kind", "each", "for_each", "parts", "proxy_parts", "published"}
 
 
 class Claim(Strict):
@@ -52,7 +73,7 @@ class Claim(Strict):
     says: str
     where: str
     kind: Kind
-    each: Kind | None = None  # the kind of parts that state none
+    each: Kind | dict[str, Any] | None = None  # the kind or the body of parts that state no kind
     direction: Literal["rising", "falling", "at_least", "at_most"] | None = None
     tolerance: float | None = None  # of a step of `monotone`, against its direction
     around: float | None = None  # centre of `equivalent` and `exact`
@@ -68,6 +89,7 @@ class Claim(Strict):
     limits: str | None = None
     published: Published | None = None
     published_value: Cell | None = None
+    for_each: list[Any] | None = None  # parts as a product of mappings, name -> body
     parts: dict[str, dict[str, Any]] | None = None
     proxy_parts: list[str] | None = None  # the parts judged where the others do not run
     reason: str | None = None
@@ -77,14 +99,21 @@ class Claim(Strict):
         """The parts as claims, in order; empty for a leaf."""
         if self.kind not in COMPOSITE:
             return {}
-        steps = _steps(self) if self.estimand and self.estimand.along else {}
-        return {
-            name: self._child(name, body) for name, body in {**steps, **(self.parts or {})}.items()
-        }
+        spelt = steps(self) if self.estimand and self.estimand.along else {}
+        bodies = {**spelt, **self.stated}
+        return {name: self._child(name, body) for name, body in bodies.items()}
+
+    @cached_property
+    def stated(self) -> dict[str, Mapping[str, Any]]:
+        """The parts as the claim states them, name -> body, its products spelt out."""
+        return stated(self.for_each, self.parts)
 
     def _child(self, name: str, body: Mapping[str, Any]) -> Claim:
+        if isinstance(self.each, dict) and "kind" not in body:
+            body = laid_over(self.each, body)
         default = self.each or ("greater" if self.kind in ("ranking", "crossover") else None)
-        if not isinstance(body, Mapping) or not (kind := body.get("kind", default)):
+        kind = body.get("kind", default)
+        if not isinstance(kind, str):
             raise Refused(f"part {name}: the key 'kind' is missing (or `each:` beside `parts:`)")
         kept = {
             key: value
@@ -107,8 +136,8 @@ class Claim(Strict):
 
     @cached_property
     def version(self) -> str:
-        """A digest of what is written, so that the log shows when a claim was changed."""
-        return digest(self.model_dump(mode="json", exclude_unset=True))
+        """A digest of what is judged, however it is written, so that the log shows a change."""
+        return digest(judged(self))
 
     @cached_property
     def leaves(self) -> list[Claim]:
@@ -193,6 +222,11 @@ class Claim(Strict):
         items = self.control.contrast if self.control else []
         return [item for item in items if isinstance(item, str)]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _settle(cls, content: object) -> object:
+        return settled(content)
+
     @model_validator(mode="after")
     def _consistent(self) -> Claim:
         check_shape(self)
@@ -200,7 +234,7 @@ class Claim(Strict):
 
 
 def versions(claims: Mapping[str, Claim], plan: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return, by id, a digest of the claim as written and one of the runs that it is judged on.
+    """Return, by id, a digest of the claim as it is judged and one of the runs it is judged on.
 
     Parameters
     ----------
@@ -227,47 +261,6 @@ def versions(claims: Mapping[str, Claim], plan: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with `top` laid over it, mapping by mapping."""
-    merged = dict(base)
-    for key, value in top.items():
-        below = merged.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = laid_over(below or {}, value) if both else value
-    return merged
-
-
-def _steps(claim: Claim) -> dict[str, dict[str, Any]]:
-    """Return the parts that `along` stands for: each point compared with the one before it."""
-    estimand = claim.estimand
-    assert estimand is not None and estimand.along is not None
-    of, gap, along = estimand.of or {}, estimand.minus, estimand.along
-    versus = "over" if estimand.compare == "ratio" else "minus"
-    parts = {}
-    for index, (before, after) in enumerate(itertools.pairwise(along), 1):
-        high, low = (before, after) if claim.kind == "ranking" else (after, before)
-        if gap is None:
-            body: dict[str, Any] = {"estimand": {"of": {**of, **high}, versus: {**of, **low}}}
-        else:
-            signed = [(of, high, 1), (gap, high, -1), (of, low, -1), (gap, low, 1)]
-            terms = [{"of": {**arm, **point}, "times": sign} for arm, point, sign in signed]
-            body = {"estimand": {"of": None, "minus": None, "terms": terms}}
-        if claim.kind == "monotone":
-            body |= _step_boundary(claim, versus == "over")
-        effect = claim.power.effect if claim.power else None
-        if isinstance(effect, list):
-            body["power"] = {"effect": effect[index - 1]}
-        parts[f"step_{index}"] = body
-    return parts
-
-
-def _step_boundary(claim: Claim, ratio: bool) -> dict[str, Any]:
-    tolerance = claim.tolerance if claim.tolerance is not None else float(ratio)
-    if claim.direction == "falling":
-        return {"kind": "at_most", "supported_beyond": tolerance}
-    return {"kind": "at_least", "supported_beyond": 1 / tolerance if ratio else -tolerance}
-
-
 def load_claims(path: str | Path) -> dict[str, Claim]:
     """Return the claims in the file at `path`, by id.
 
@@ -280,6 +273,10 @@ def load_claims(path: str | Path) -> dict[str, Claim]:
     shown = f"papers/{path.parent.name}/{path.name}" if path.parent.name else path.name
     claims = {}
     for key, body in yaml.read(path, shown).items():
+        if key == SHARED:
+            if not isinstance(body, dict):
+                raise Refused(f"{shown}: {SHARED}: must be a mapping, of names to what is shared")
+            continue
         if not isinstance(key, str) or not ID.fullmatch(key):
             raise Refused(
                 f"{shown}: the id {key!r} must be like SNIP-05: capitals, a hyphen, digits"
