@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from common.audit.kinds import SUPPORTED
 from common.audit.runs import NotTested, Runs
@@ -11,10 +12,18 @@ from common.suite.claim_blocks import Contrast, Floor
 from common.suite.claims import Claim, find
 
 
+class Checked(NamedTuple):
+    """What the controls of a leaf showed."""
+
+    passed: bool
+    shown: str | None = None  # None where it has none
+    left_out: bool = False  # nothing failed but levels that say where the claim speaks at all
+
+
 def check_control(
     claim: Claim, runs: Runs, claims: Mapping[str, Claim], verdict_of: Callable[[Claim], str]
-) -> tuple[bool, str | None]:
-    """Return whether the controls of a leaf hold, and what they showed; None where it has none.
+) -> Checked:
+    """Return whether the controls of a leaf hold, and what they showed.
 
     A floor compares the arm's mean; a contrast needs its 90 % interval wholly above the number
     stated; a contrast that names a claim needs that claim supported. Controls whose runs are
@@ -26,8 +35,10 @@ def check_control(
         The verdict of another claim on the same runs.
     """
     if claim.control is None:
-        return True, None
+        return Checked(True)
     found = [_floor(claim, floor, runs) for floor in claim.control.floor]
+    levels = [not passed and f.only_where and _ran(claim, f, runs)
+              for (passed, _), f in zip(found, claim.control.floor, strict=True)]  # fmt: skip
     for contrast in claim.control.contrast:
         if isinstance(contrast, str):
             verdict = verdict_of(find(contrast, claims, claim.id))
@@ -37,10 +48,19 @@ def check_control(
         else:
             found.append(_contrast(claim, contrast, runs))
     if not found:
-        return True, None
+        return Checked(True)
     failed = [shown for passed, shown in found if not passed]
-    state = f"failed: {'; '.join(failed)}" if failed else "passed: "
-    return not failed, state if failed else state + "; ".join(shown for _, shown in found)
+    if failed:
+        return Checked(False, f"failed: {'; '.join(failed)}", left_out=sum(levels) == len(failed))
+    return Checked(True, f"passed: {'; '.join(shown for _, shown in found)}")
+
+
+def _ran(claim: Claim, floor: Floor, runs: Runs) -> bool:
+    try:
+        runs.collect([claim.control_ref(floor, floor.of)])
+    except NotTested:
+        return False
+    return True
 
 
 def _floor(claim: Claim, floor: Floor, runs: Runs) -> tuple[bool, str]:

@@ -32,6 +32,7 @@ class Judged:
     needed_n: int | None = None
     control: str | None = None
     condition: str | None = None
+    left_out: bool = False  # its claim does not speak of what these runs show
     diverged: list[str] = field(default_factory=list)
     arms: set[tuple[str, str]] = field(default_factory=set)
     children: dict[str, Judged] = field(default_factory=dict)
@@ -82,8 +83,9 @@ class Judge:
                 evidence, found.n, read = sample(claim, estimand, self.runs)
                 _sampled(claim, evidence, found)
             _name_diverged(found, read)
-            passed, found.control = check_control(claim, self.runs, self.claims, self._verdict)
-            if not passed:
+            checked = check_control(claim, self.runs, self.claims, self._verdict)
+            found.control, found.left_out = checked.shown, checked.left_out
+            if not checked.passed:
                 what = "these runs" if found.condition == "paper" else "the proxy"
                 raise NotTested(f"{what} cannot tell: control {found.control}")
         except NotTested as why:
@@ -101,6 +103,10 @@ class Judge:
         children = {name: self.judge(child, other) for name, child in claim.children.items()}
         judged, left_out = self._counted(claim, children)
         found = Judged(claim, children=children)
+        silent = [name for name, child in judged.items() if child.left_out]
+        found.left_out = len(silent) == len(judged)
+        if not found.left_out:
+            judged = {name: child for name, child in judged.items() if name not in silent}
         found.arms = set().union(*(child.arms for child in judged.values()))
         found.condition = _condition(judged.values(), left_out)
         found.diverged = list(dict.fromkeys(d for c in judged.values() for d in c.diverged))
@@ -122,6 +128,8 @@ class Judge:
                 found.p_supported, found.p_contradicted = p_supported, p_contradicted
                 found.verdict = kinds.decide(p_supported, p_contradicted)
         found.reason = _of_parts(judged, left_out, found)
+        if silent and not found.left_out:
+            found.reason += f"; left out, where the claim says nothing: {', '.join(silent)}"
         if found.verdict == INCONCLUSIVE:
             needs = [c.needed_n for c in tested if c.verdict == INCONCLUSIVE]
             known = [need for need in needs if need is not None]

@@ -107,6 +107,7 @@ class Floor(Strict):
     step: Step | None = None
     at_most: float | None = None
     at_least: float | None = None
+    only_where: bool = False  # where it is not reached the part is left out of its claim
 
     @model_validator(mode="after")
     def _one_side(self) -> Floor:

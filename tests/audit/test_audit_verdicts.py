@@ -130,6 +130,28 @@ def test_a_failed_control_means_the_runs_cannot_tell(control, said):
     assert in_paper["reason"].startswith("these runs cannot tell: ")
 
 
+def levels(at_most, **more):
+    return {"floor": {"of": {"criterion": "random"}, "at_most": at_most, **more}}
+
+
+def test_a_part_out_of_whose_reach_the_claim_says_nothing_is_left_out_and_named():
+    own = {"kind": "at_most", "supported_beyond": 1}
+    low = {**own, "control": levels(1, only_where=True)}
+    high = {**own, "control": levels(100, only_where=True)}
+    row = audit(usual(), {"EDGE-05": claim("all_of", parts={"low": low, "high": high})}, plan())[0]
+    assert row["verdict"] == "supported"
+    assert row["reason"].endswith("; left out, where the claim says nothing: low")
+    # All of them left out, or one whose control fails for another reason: nothing is judged.
+    row = audit(usual(), {"EDGE-05": claim("all_of", parts={"low": low})}, plan())[0]
+    assert row["verdict"] == "not_tested"
+    failing = {**own, "control": levels(1)}
+    both = {"EDGE-05": claim("all_of", parts={"failing": failing, "high": high})}
+    assert audit(usual(), both, plan())[0]["verdict"] == "not_tested"
+    missing = {"floor": {"of": {"criterion": "erk"}, "at_most": 1, "only_where": True}}
+    both = {"EDGE-05": claim("all_of", parts={"a": {**own, "control": missing}, "high": high})}
+    assert audit(usual(), both, plan())[0]["verdict"] == "not_tested"
+
+
 def test_controls_in_a_circle_are_refused():
     claims = {
         "EDGE-01": claim(id="EDGE-01", control={"contrast": "EDGE-02"}),

@@ -171,7 +171,7 @@ def test_a_claim_at_half_a_percent_reads_no_narrow_convolutional_network():
     for name, claim in claims().items():
         for leaf in claim.leaves:
             for ref in leaf.estimand.refs() if leaf.estimand else []:
-                if ref.experiment in ("fig3_conv", "emptied_small", "snipit_conv"):
+                if ref.experiment in ("fig3_conv", "emptied_small"):
                     assert ref.selector.get("density", 1) in (0.1, 0.05, 0.02, 1), name
 
 
