@@ -16,16 +16,15 @@ from common.audit.statistics import Mean
 from common.battery.subject import BUILT_IN, CONVOLUTIONAL, DEEP_MLP, MLP, Finding, Subject
 from common.battery.trials import ABLATIONS, DENSITIES
 from common.errors import Refused
+from common.report.looks import DARK, RECALLED, ablation, criterion, looks_of, network
 from common.report.page import content_policy, data_uri
-from common.report.plots import RECALLED, STYLE, WIDTH, look, save
+from common.report.plots import STYLE, WIDTH, save
 
 HERE = Path(__file__).parent
 REPORT = HERE.parent / "report"
-NETWORKS = {MLP: "LeNet-300-100", DEEP_MLP: "six-layer MLP", CONVOLUTIONAL: "narrow ResNet-20"}
-KINDS = {
-    "none": "as it is", "shuffle": "shuffled", "redraw": "weights redrawn",
-    "invert": "inverted", "random": "random",
-}  # fmt: skip
+NETWORKS = {MLP: network(MLP), DEEP_MLP: network(DEEP_MLP), CONVOLUTIONAL: "narrow ResNet-20"}
+KINDS = {kind: ablation(kind).name for kind in ("none", "shuffle", "redraw", "invert")}
+KINDS["random"] = "random"
 LARGEST = 5  # log10 compression, on the axis
 CHANGES = {
     "again": "same again", "threads": "two threads", "float64": "float64", "batch": "other batch",
@@ -176,6 +175,7 @@ def _draw_accuracy(figure: Figure, order: Sequence[str], findings: Sequence[Find
     """Draw test errors by kind of mask; the criterion under test in colour, the others grey."""
     panels = figure.subplots(1, len(DENSITIES), squeeze=False, sharey=True)[0]
     kinds = [*ABLATIONS, "random"]
+    own, _ = looks_of(criterion(name).name for name in order)[criterion(order[0]).name]
     for axes, density in zip(panels, DENSITIES, strict=True):
         for name in reversed(order):
             first = name == order[0]
@@ -184,7 +184,7 @@ def _draw_accuracy(figure: Figure, order: Sequence[str], findings: Sequence[Find
                 values = _values(findings, name, *wanted)
                 if not values:
                     continue
-                colour = look(0)[0] if first else RECALLED
+                colour = own if first else RECALLED
                 if first:
                     low, high = (float(end) for end in Mean(np.array(values)).interval())
                     axes.plot([at, at], [low, high], color=colour, linewidth=1.6, zorder=4)
@@ -194,7 +194,7 @@ def _draw_accuracy(figure: Figure, order: Sequence[str], findings: Sequence[Find
                 )  # fmt: skip
         dense = _values(findings, order[0], "accuracy", MLP, "dense", "test_error")
         if dense:
-            axes.axhline(float(np.mean(dense)), color="#333333", linewidth=1, linestyle="--")
+            axes.axhline(float(np.mean(dense)), color=DARK, linewidth=1, linestyle="--")
         axes.set_yscale("log")
         axes.set_yticks([15, 20, 30, 50, 90], ["15", "20", "30", "50", "90"])
         axes.minorticks_off()
@@ -207,26 +207,28 @@ def _draw_accuracy(figure: Figure, order: Sequence[str], findings: Sequence[Find
 def _draw_collapse(figure: Figure, order: Sequence[str], findings: Sequence[Finding]) -> None:
     """Draw effective against nominal density; on the diagonal every kept weight lies on a path."""
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, network in zip(panels, (MLP, DEEP_MLP), strict=True):
+    looks = looks_of(criterion(name).name for name in order)
+    for axes, net in zip(panels, (MLP, DEEP_MLP), strict=True):
         for index, name in enumerate(order):
             points: dict[str, dict[str, list[float]]] = {}
             for f in findings:
-                if (f.criterion, f.test, f.network) == (name, "collapse", network):
+                if (f.criterion, f.test, f.network) == (name, "collapse", net):
                     points.setdefault(f.setting, {}).setdefault(f.metric, []).append(f.value)
             points.pop("end", None)
             along = sorted((float(a), np.mean(p["effective_density"])) for a, p in points.items())
             shown = [(alpha, value) for alpha, value in along if value > 0]
             if not shown:
                 continue
-            colour, marker = look(index)
+            label = criterion(name).name
+            colour, marker = looks[label]
             axes.plot(
                 *zip(*shown, strict=True), color=colour, marker=marker, markersize=3.5,
-                linewidth=2.2 if index == 0 else 1, label=name, zorder=5 if index == 0 else 2,
+                linewidth=2.2 if index == 0 else 1, label=label, zorder=5 if index == 0 else 2,
             )  # fmt: skip
         line = np.array([0.0, LARGEST])
         axes.plot(line, 10.0**-line, color="#999999", linewidth=0.8, linestyle=":", label="all")
         axes.set_yscale("log")
         axes.set_xlabel("log10 compression")
-        axes.set_title(NETWORKS[network], loc="right", size=10)
+        axes.set_title(NETWORKS[net], loc="right", size=10)
     panels[0].set_ylabel("effective density")
     panels[0].legend(loc="lower left", fontsize=8)

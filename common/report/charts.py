@@ -15,20 +15,19 @@ from matplotlib.lines import Line2D
 from common import names
 from common.report.cells import setting
 from common.report.estimates import DATA_COLUMNS, Estimate, arm_values, estimate, final_values
+from common.report.looks import BLUE, DARK, RECALLED, looks_of, plain, printed
 from common.report.plots import (
-    PALETTE,
-    RECALLED,
     WIDTH,
     cloud,
-    look,
+    legend_columns,
+    log_scale,
     mark_published,
     mean_and_interval,
+    wide,
 )
 from common.report.tables import of_published, varying, words
 
 BARE = ("criterion", "model", "data", "ablation", "layers_like", "init")  # say what they are
-LOG_FROM = 8  # a ratio of largest to smallest from which an axis is logarithmic
-DECADES = 300  # and one from which its powers of ten alone are labelled
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def points(
         settings = arm["settings"]
         label = _label(settings, keys)
         if not x and (arm.get("named") or not label):
-            label = run.replace("_", " ")
+            label = plain(run)
         known = of_published(published, experiment, run, metric).to_dict("records")
         numbers = [
             (float(row["value"]), row["source"], row["origin"]) for row in known if row["value"]
@@ -85,9 +84,9 @@ def _telling(arms: Mapping[str, Mapping], keys: Sequence[str]) -> list[str]:
 
 def _label(settings: Mapping, keys: Sequence[str]) -> str:
     """Return the settings that tell a series apart; what is off goes unsaid."""
-    said = {key: setting(settings.get(key)).replace("_", " ") for key in keys}
+    said = {key: setting(settings.get(key)) for key in keys}
     return ", ".join(
-        value if key in BARE else f"{key.split('.')[-1].replace('_', ' ')} {value}"
+        printed(key, value) if key in BARE else f"{plain(key.split('.')[-1])} {plain(value)}"
         for key, value in said.items()
         if value not in ("none", "false")
     )
@@ -124,9 +123,10 @@ def series_chart(
     """
     axes = figure.add_subplot()
     places = _places([point.x for members in series.values() for point in members])
-    logarithmic = _wide([place for place in places.values() if place is not None])
-    for index, (label, members) in enumerate(series.items()):
-        colour, marker = look(index)
+    logarithmic = wide([place for place in places.values() if place is not None])
+    looks = looks_of(series)
+    for label, members in series.items():
+        colour, marker = looks[label]
         drawn: list[tuple[float, float]] = []
         for point in members:
             shift = _dodge(label, point, series)
@@ -162,7 +162,7 @@ def dot_chart(figure: Figure, series: Mapping[str, Sequence[Point]], metric: str
     figure.set_size_inches(WIDTH, max(2.4, 1.3 + 0.42 * len(arms)))
     axes = figure.add_subplot()
     for row, (_, point) in enumerate(arms):
-        colour = PALETTE[0]
+        colour = BLUE
         offsets = np.linspace(-0.16, 0.16, len(point.values)) if len(point.values) > 1 else [0.0]
         cloud(axes, point.values, [row + offset for offset in offsets][: len(point.values)], colour)
         mean_and_interval(axes, row, point.measured, colour, "o", flat=True)
@@ -196,10 +196,6 @@ def _places(values: Sequence[object]) -> dict[str, float]:
     return {name: float(index) for index, name in enumerate(names)}
 
 
-def _wide(values: Sequence[float]) -> bool:
-    return bool(values) and min(values) > 0 and max(values) / min(values) >= LOG_FROM
-
-
 def _dodge(label: str, point: Point, series: Mapping[str, Sequence[Point]]) -> float:
     """Return how far a point steps aside, as a share of the x axis, for the series it meets."""
     here = setting(point.x)
@@ -226,21 +222,10 @@ def _thinned(ticks: list[float], logarithmic: bool) -> list[float]:
 def _value_axis(axes: Axes, series: Mapping, metric: str, flat: bool = False) -> None:
     arms = [point for members in series.values() for point in members]
     values = [v for p in arms for v in [*p.values, *(value for value, _, _ in p.published)]]
-    axis = axes.xaxis if flat else axes.yaxis
-    if _wide(values):
-        (axes.set_xscale if flat else axes.set_yscale)("log")
-        axis.set_major_formatter("{x:g}")
-        if max(values) / min(values) < DECADES:
-            axis.set_minor_formatter(_few_minor)
-            axis.set_tick_params(which="minor", labelsize=8)
-        else:
-            axis.set_minor_formatter("")
+    if wide(values):
+        log_scale(axes, values, flat)
     unit = " (points)" if metric in names.POINTS else ""
     (axes.set_xlabel if flat else axes.set_ylabel)(f"{words(metric)}{unit}")
-
-
-def _few_minor(value: float, _position: object = None) -> str:
-    return f"{value:g}" if f"{value:e}"[0] in "25" else ""
 
 
 def _legend(axes: Axes, series: Mapping) -> int:
@@ -257,15 +242,14 @@ def _legend(axes: Axes, series: Mapping) -> int:
         "marker": "o",
     }
     if shown - {RECALLED}:
-        handles.append(Line2D([], [], markeredgecolor="#333333", **style))
+        handles.append(Line2D([], [], markeredgecolor=DARK, **style))
         labels.append("published")
     if RECALLED in shown:
         handles.append(Line2D([], [], markeredgecolor=RECALLED, **style))
         labels.append("recalled")
     if not handles:
         return 0
-    inches = 0.62 + 0.066 * max(map(len, labels))  # of a column: the handle and nine-point letters
-    columns = max(1, min(len(labels), 5, int((WIDTH - 0.8) / inches)))
+    columns = legend_columns(labels, WIDTH - 0.8)
     axes.legend(
         handles, labels, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns,
         borderaxespad=0.3, columnspacing=1.4, handletextpad=0.5,

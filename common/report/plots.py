@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 from matplotlib import rc_context
@@ -14,12 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from common.report.estimates import Estimate
+from common.report.looks import RECALLED
 
-# Okabe and Ito's palette (told apart under every common colour blindness), yellow left out as too
-# pale on paper; the marker tells series apart in black and white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#333333")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-RECALLED = "#8a8a8a"
+LOG_FROM = 8  # a ratio of largest to smallest from which an axis is logarithmic
+DECADES = 300  # and one from which its powers of ten alone are labelled
 WIDTH = 7.0  # inches: at 700 px, ten points are fourteen pixels
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -40,9 +39,34 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def look(index: int) -> tuple[str, str]:
-    """Return colour and marker of the series number `index`."""
-    return PALETTE[index % len(PALETTE)], MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
+def wide(values: Sequence[float]) -> bool:
+    """Return whether `values` reach so far that their axis is logarithmic."""
+    return bool(values) and min(values) > 0 and max(values) / min(values) >= LOG_FROM
+
+
+def log_scale(axes: Axes, values: Sequence[float], flat: bool = False) -> None:
+    """Make the axis of `values` (> 0) logarithmic, with numbers at its ticks; `flat`: the x axis.
+
+    A short axis has numbers at 2, 3, 5 and 7 too, a long one at 2 and 5, the longest at powers of
+    ten alone.
+    """
+    axis = axes.xaxis if flat else axes.yaxis
+    (axes.set_xscale if flat else axes.set_yscale)("log")
+    axis.set_major_formatter("{x:g}")
+    reach = max(values) / min(values)
+    digits = "" if reach >= DECADES else "25" if reach >= 10 else "2357"
+    axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in digits else "")
+    axis.set_tick_params(which="minor", labelsize=8)
+
+
+def legend_columns(labels: Sequence[str], inches: float = WIDTH, most: int = 6) -> int:
+    """Return in how many columns of a legend `labels` fit into `inches`, at most `most`."""
+    for columns in range(min(len(labels), most), 1, -1):
+        parts = np.array_split(np.array([len(label) for label in labels]), columns)
+        # Of a column: the handle, nine-point letters and the gap.
+        if sum(0.62 + 0.066 * part.max() for part in parts) <= inches:
+            return columns
+    return 1
 
 
 def cloud(axes: Axes, x: Sequence[float], y: Sequence[float], colour: str) -> None:

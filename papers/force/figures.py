@@ -7,7 +7,7 @@ lie (Figures 4 and 5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from common.report.charts import Point, data_behind, points
+from common.report.charts import Point, data_behind
+from common.report.curves import (
+    DASHED,
+    DOTTED,
+    SOLID,
+    arms_drawn,
+    by_setting,
+    curve,
+    error_axis,
+    grouped,
+    key,
+    legend,
+    level,
+    level_key,
+    panels,
+    setting_of,
+)
 from common.report.estimates import estimate
-from common.report.plots import PALETTE, WIDTH, cloud, mean_and_interval
+from common.report.looks import criterion, data_set, network
+from common.report.plots import WIDTH
 
 __all__ = [
     "fig2_objective",
@@ -31,26 +48,8 @@ __all__ = [
     "structure",
 ]
 
-DARK = "#333333"
-# Colour and marker of a method mean the same in every picture; dashed: on more batches, or linear.
-LOOKS = {
-    "force": (PALETTE[1], "o"), "iter_snip": (PALETTE[5], "s"), "snip": (PALETTE[0], "^"),
-    "grasp": (PALETTE[2], "D"), "synflow": (PALETTE[4], "v"), "magnitude": (PALETTE[3], "P"),
-    "random": (DARK, "X"), "grasp_it": ("#7a5c3e", "p"),
-}  # fmt: skip
-NAMES = {
-    "force": "FORCE", "iter_snip": "Iterative SNIP", "snip": "SNIP", "grasp": "GraSP",
-    "synflow": "SynFlow", "magnitude": "magnitude", "random": "random", "grasp_it": "GRASP-It",
-}  # fmt: skip
-MB_NAMES = {"snip": "SNIP-MB", "grasp": "GRASP-MB"}
-PLACES = {
-    "lenet_300_100": "LeNet-300-100", "vgg11": "VGG-11", "vgg19": "VGG-19",
-    "resnet20": "ResNet-20", "cifar_resnet18": "ResNet-18", "cifar_resnet50": "ResNet-50",
-    "fashion_mnist": "Fashion-MNIST", "mnist": "MNIST", "digits": "digits",
-    "cifar10": "CIFAR-10", "cifar10_batch1": "CIFAR-10, first batch", "cifar100": "CIFAR-100",
-    "tiny_imagenet": "Tiny ImageNet",
-}  # fmt: skip
-DASHES = (0, (4, 2))
+MANY = {"snip": "SNIP-MB", "grasp": "GRASP-MB"}  # one-shot methods on more batches, dashed
+ITERATED = ("force", "iter_snip")
 
 
 def fig3_cifar10(
@@ -78,108 +77,66 @@ def fig3_cifar10(
     ----------
     de Jorge et al. (2021), Fig. 3.
     """
-    drawn = [point for point in _points(runs, entry, published) if point.measured.n]
-    panels = list(dict.fromkeys(_panel(entry, point.run) for point in drawn))
+    drawn = arms_drawn(runs, entry, published)
+    places = grouped(drawn, lambda point: _place(entry, point.run))
     figure.set_size_inches(WIDTH, 3.9)
-    grid = figure.subplots(1, len(panels), squeeze=False)[0]
     series: dict[str, list[Point]] = {}
-    for axes, panel in zip(grid, panels, strict=True):
-        of_panel = [point for point in drawn if _panel(entry, point.run) == panel]
-        series |= _curves(axes, entry, of_panel, panel)
-        axes.set_title(panel, loc="right", size=10)
-    grid[0].set_ylabel("test error (points)")
-    _legend(figure, [_method(entry, point.run) for point in drawn])
+    grid = panels(figure, [*places])
+    for axes, (place, members) in zip(grid, places.items(), strict=True):
+        series |= _curves(axes, entry, members, place)
+    for axes in grid[1:]:
+        axes.set_ylabel("")
+    methods = dict.fromkeys(_method(entry, point.run) for point in drawn)
+    legend(figure, [_key(*method) for method in methods], drawn)
     return data_behind(series)
 
 
 fig3_cifar100 = fig3_tiny_imagenet = fig3_conv = fig3_mlp = mlp_authors = fig3_cifar10
 
 
-def _points(runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame) -> list[Point]:
-    """Return every arm of the experiment, in the order of the plan."""
-    grouped = points(entry, str(runs["experiment"].iat[0]), runs, published)
-    found = {point.run: point for members in grouped.values() for point in members}
-    return [found[run] for run in entry["arms"]]
-
-
-def _setting(entry: Mapping, run: str, key: str) -> Any:
-    return entry["arms"][run]["settings"].get(key)
-
-
-def _panel(entry: Mapping, run: str) -> str:
-    names = (_setting(entry, run, key) for key in ("model", "data"))
-    return ", ".join(PLACES.get(name, name) for name in names)
+def _place(entry: Mapping, run: str) -> str:
+    return f"{network(setting_of(entry, run, 'model'))}, {data_set(setting_of(entry, run, 'data'))}"
 
 
 def _method(entry: Mapping, run: str) -> tuple[str, bool]:
     """Return the criterion of an arm, and whether it is a one-shot method on more batches."""
-    criterion = str(_setting(entry, run, "criterion"))
-    several = float(_setting(entry, run, "scoring.batches") or 1) > 1
-    return criterion, several and criterion in MB_NAMES
+    name = str(setting_of(entry, run, "criterion"))
+    return name, float(setting_of(entry, run, "scoring.batches") or 1) > 1 and name in MANY
 
 
-def _label(criterion: str, dashed: bool) -> str:
-    return MB_NAMES[criterion] if dashed else NAMES.get(criterion, criterion)
+def _label(name: str, many: bool) -> str:
+    return MANY[name] if many else criterion(name).name
+
+
+def _key(name: str, many: bool) -> Line2D:
+    if name == "dense":
+        return level_key()
+    return key(_label(name, many), criterion(name).drawn, DASHED if many else SOLID)
 
 
 def _curves(
-    axes: Axes, entry: Mapping, members: Sequence[Point], panel: str
+    axes: Axes, entry: Mapping, members: Sequence[Point], place: str
 ) -> dict[str, list[Point]]:
     """Draw the arms of one panel, a line a method, and return them by name."""
-    series: dict[str, list[Point]] = {}
-    methods: dict[tuple[str, bool], list[Point]] = {}
-    for point in members:
-        methods.setdefault(_method(entry, point.run), []).append(point)
-    for place, ((criterion, dashed), arms) in enumerate(methods.items()):
-        if criterion == "dense":
-            axes.axhline(arms[0].measured.mean, color=DARK, linewidth=1, linestyle=(0, (1, 1.5)))
-            series[f"{panel}, dense"] = arms
-            continue
-        series[f"{panel}, {_label(criterion, dashed)}"] = arms
-        # Methods stand side by side, so that their replicates can be told apart.
-        shift = 1.02 ** (place - len(methods) / 2)
-        at = [float(_setting(entry, point.run, "density")) * shift for point in arms]
-        _line(axes, at, arms, criterion, dashed)
     axes.set_xscale("log")
-    axes.set_yscale("log")
-    densities = sorted({float(_setting(entry, p.run, "density")) for p in members} - {1.0})
+    series: dict[str, list[Point]] = {}
+    methods = grouped(members, lambda point: _method(entry, point.run))
+    for number, ((name, many), arms) in enumerate(methods.items()):
+        series[f"{place}, {_label(name, many)}"] = arms
+        if name == "dense":
+            level(axes, arms[0])
+            continue
+        # Methods stand side by side, so that their replicates can be told apart.
+        shift = 1.02 ** (number - len(methods) / 2)
+        at = [float(setting_of(entry, point.run, "density")) * shift for point in arms]
+        curve(axes, at, arms, criterion(name).drawn, style=DASHED if many else SOLID)
+    densities = sorted({float(setting_of(entry, p.run, "density")) for p in members} - {1.0})
     axes.minorticks_off()
     axes.set_xticks(densities, [f"{100 * density:g}" for density in densities])
-    low, high = axes.get_ylim()
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 30, 50, 70, 90) if low <= tick <= high]
-    axes.set_yticks(ticks, [f"{tick}" for tick in ticks])
+    error_axis(axes, members, logarithmic=True)
     axes.invert_xaxis()
     axes.set_xlabel("weights kept (%)")
     return series
-
-
-def _line(
-    axes: Axes, at: Sequence[float], arms: Sequence[Point], criterion: str, dashed: bool
-) -> None:
-    """Draw arms of one method at `at`: replicates, means with intervals, and a line."""
-    colour, marker = LOOKS.get(criterion, (DARK, "."))
-    for x, point in zip(at, arms, strict=True):
-        cloud(axes, [x] * len(point.values), point.values, colour)
-        mean_and_interval(axes, x, point.measured, colour, marker)
-    drawn = sorted((x, point.measured.mean) for x, point in zip(at, arms, strict=True))
-    style: Any = DASHES if dashed else "solid"
-    axes.plot(*zip(*drawn, strict=True), color=colour, linewidth=1.3, linestyle=style, zorder=3)
-
-
-def _legend(figure: Figure, methods: Iterable[tuple[str, bool]], linear: bool = False) -> None:
-    handles = []
-    for criterion, dashed in dict.fromkeys(methods):
-        if criterion == "dense":
-            handles.append(Line2D([], [], color=DARK, linestyle=(0, (1, 1.5)), label="dense"))
-            continue
-        colour, marker = LOOKS.get(criterion, (DARK, "."))
-        name = f"{NAMES[criterion]}, linear" if linear and dashed else _label(criterion, dashed)
-        style: Any = DASHES if dashed else "solid"
-        handles.append(Line2D([], [], color=colour, marker=marker, linestyle=style, label=name))
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=5, columnspacing=1.2,
-        handletextpad=0.5, handlelength=2.4, borderaxespad=0.2,
-    )  # fmt: skip
 
 
 def fig2_objective(
@@ -187,8 +144,8 @@ def fig2_objective(
 ) -> pd.DataFrame:
     """Draw the objective after pruning against T at density 0.01, a panel a network.
 
-    Solid: exponential steps, dashed: linear ones; both begin at the one-shot mask (T = 1). Dotted
-    lines across: methods without steps. Parameters and return value as in `fig3_cifar10`.
+    Solid: exponential steps, dashed: linear ones; both begin at SNIP's one-shot mask (T = 1).
+    Dotted lines across: methods without steps. Parameters and return value as in `fig3_cifar10`.
 
     References
     ----------
@@ -197,57 +154,59 @@ def fig2_objective(
     wanted = {"scoring.reading": "paper", "scoring.loss": None, "density": 0.01}
     drawn = [
         point
-        for point in _points(runs, entry, published)
-        if point.measured.n
-        and all(_setting(entry, point.run, key) == value for key, value in wanted.items())
+        for point in arms_drawn(runs, entry, published)
+        if all(setting_of(entry, point.run, key) == value for key, value in wanted.items())
     ]
-    models = list(dict.fromkeys(_setting(entry, point.run, "model") for point in drawn))
+    models = by_setting(entry, drawn, "model")
     figure.set_size_inches(WIDTH, 3.9)
-    grid = figure.subplots(1, len(models), squeeze=False)[0]
+    grid = panels(figure, [network(model) for model in models])
     series: dict[str, list[Point]] = {}
-    for axes, model in zip(grid, models, strict=True):
-        arms = [point for point in drawn if _setting(entry, point.run, "model") == model]
-        series |= _against_steps(axes, entry, arms, PLACES.get(model, model))
+    for axes, (model, arms) in zip(grid, models.items(), strict=True):
+        series |= _against_steps(axes, entry, arms, network(model))
     grid[0].set_ylabel("objective after pruning (log10, nats)")
-    iterated = [("force", False), ("force", True), ("iter_snip", False), ("iter_snip", True)]
-    _legend(figure, iterated, linear=True)
+    # SNIP has no line of its own: its mask is where the curves begin.
+    ways = [way for way in (_way(entry, point.run) for point in drawn) if way[0] != "snip"]
+    legend(figure, [key(_way_label(*way), _way_look(way[0]), way[1]) for way in ways])
     return data_behind(series)
 
 
+def _way(entry: Mapping, run: str) -> tuple[str, Any]:
+    """Return the criterion of an arm and the style of its line: dotted without steps."""
+    name = setting_of(entry, run, "criterion")
+    if name not in ITERATED:
+        return name, DOTTED
+    return name, DASHED if setting_of(entry, run, "scoring.schedule") == "linear" else SOLID
+
+
+def _way_label(name: str, style: Any) -> str:
+    return f"{criterion(name).name}{', linear' if style == DASHED else ''}"
+
+
+def _way_look(name: str) -> tuple[str, str]:
+    return criterion(name).colour, criterion(name).marker if name in ITERATED else ""
+
+
 def _against_steps(
-    axes: Axes, entry: Mapping, arms: Sequence[Point], name: str
+    axes: Axes, entry: Mapping, arms: Sequence[Point], place: str
 ) -> dict[str, list[Point]]:
-    series: dict[str, list[Point]] = {}
-    once = [point for point in arms if _setting(entry, point.run, "criterion") == "snip"]
-    for point in arms:
-        criterion = _setting(entry, point.run, "criterion")
-        if criterion in ("force", "iter_snip"):
-            linear = _setting(entry, point.run, "scoring.schedule") == "linear"
-            label = f"{name}, {NAMES[criterion]}{', linear' if linear else ''}"
-            series.setdefault(label, [*once]).append(point)
-            continue
-        series[f"{name}, {NAMES[criterion]}"] = [point]
-        if criterion == "snip":
-            continue
-        colour = LOOKS[criterion][0]
-        axes.axhline(point.measured.mean, color=colour, linewidth=1.1, linestyle=(0, (1, 1.5)))
-        axes.annotate(
-            NAMES[criterion], (1, point.measured.mean), xycoords=("axes fraction", "data"),
-            xytext=(0, 2), textcoords="offset points", ha="right", size=8, color=colour,
-        )  # fmt: skip
-    steps: set[float] = set()
-    for label, members in series.items():
-        at = [float(_setting(entry, point.run, "scoring.steps") or 1) for point in members]
-        steps |= set(at)
-        criterion = _setting(entry, members[-1].run, "criterion")
-        if criterion in ("force", "iter_snip"):
-            shift = 1.04 if criterion == "force" else 1 / 1.04
-            _line(axes, [x * shift for x in at], members, criterion, label.endswith("linear"))
     axes.set_xscale("log")
+    series: dict[str, list[Point]] = {}
+    once = [point for point in arms if setting_of(entry, point.run, "criterion") == "snip"]
+    steps = {1.0}
+    for (name, style), members in grouped(arms, lambda point: _way(entry, point.run)).items():
+        along = [*once, *members] if name in ITERATED else members
+        series[f"{place}, {_way_label(name, style)}"] = along
+        if name in ITERATED:
+            at = [float(setting_of(entry, point.run, "scoring.steps") or 1) for point in along]
+            steps |= set(at)
+            shift = 1.04 if name == "force" else 1 / 1.04
+            curve(axes, [x * shift for x in at], along, criterion(name).drawn, style=style)
+        elif name != "snip":
+            look: dict[str, Any] = {"color": criterion(name).colour, "linestyle": DOTTED}
+            axes.axhline(members[0].measured.mean, **look, linewidth=1.3)
     axes.minorticks_off()
     axes.set_xticks(sorted(steps), [f"{step:g}" for step in sorted(steps)])
     axes.set_xlabel("steps T")
-    axes.set_title(name, loc="right", size=10)
     return series
 
 
@@ -278,8 +237,8 @@ def structure(
             rows.append(
                 {
                     "run": run,
-                    "model": _setting(entry, run, "model"),
-                    "criterion": _setting(entry, run, "criterion"),
+                    "model": setting_of(entry, run, "model"),
+                    "criterion": setting_of(entry, run, "criterion"),
                     "layer": str(metric).removeprefix(prefix).removesuffix(".weight"),
                     "number": number,
                     "density": estimate(values).mean,
@@ -289,12 +248,11 @@ def structure(
     behind = pd.DataFrame(rows)
     models = list(dict.fromkeys(behind["model"]))
     figure.set_size_inches(WIDTH, 0.6 + 2.1 * len(models))
-    grid = figure.subplots(len(models), 1, squeeze=False)[:, 0]
+    grid = panels(figure, [network(model) for model in models], columns=1)
     for axes, model in zip(grid, models, strict=True):
         image = _heat(axes, behind[behind["model"] == model])
-        axes.set_title(PLACES.get(model, model), loc="right", size=10)
     grid[-1].set_xlabel("layer, from input to output")
-    bar = figure.colorbar(image, ax=list(grid), shrink=0.8, pad=0.02)
+    bar = figure.colorbar(image, ax=grid, shrink=0.8, pad=0.02)
     bar.set_label("weights kept in the layer (%)")
     bar.set_ticks([-3, -2, -1, 0], labels=["0.1", "1", "10", "100"])
     return behind
@@ -313,8 +271,8 @@ def _heat(axes: Axes, table: pd.DataFrame) -> Any:
     names = []
     for run in methods:
         own = table[table["run"] == run]
-        criterion = own["criterion"].iat[0]
-        names.append(f"{NAMES.get(criterion, criterion)}  {own['emptied'].sum():.3g} empty")
+        name = criterion(own["criterion"].iat[0]).name
+        names.append(f"{name}  {own['emptied'].sum():.3g} empty")
     axes.set_yticks(range(len(methods)), names, size=8)
     axes.grid(visible=False)
     axes.tick_params(length=0)

@@ -6,17 +6,28 @@ draws into the figure it is given and returns the data behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from common.report.estimates import Estimate, estimate
-from common.report.plots import MARKERS, PALETTE, WIDTH, cloud, mean_and_interval
+from common.report.curves import (
+    DASHED,
+    SOLID,
+    grouped,
+    key,
+    legend,
+    panels,
+    rows_behind,
+    setting_of,
+    traces,
+)
+from common.report.estimates import estimate
+from common.report.looks import criterion, data_set, look, network
+from common.report.plots import WIDTH, cloud, mean_and_interval
 
 __all__ = [
     "fig_gradient_norm",
@@ -27,21 +38,6 @@ __all__ = [
     "mlp_early",
 ]
 
-NETS = {
-    "vgg11": "VGG-11", "vgg19": "VGG-19", "resnet20": "ResNet-20", "resnet32": "ResNet-32",
-    "cifar_resnet18": "ResNet-18", "lenet_300_100": "LeNet-300-100",
-}  # fmt: skip
-DATA = {
-    "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100", "cifar10_batch1": "CIFAR-10", "digits": "digits",
-}  # fmt: skip
-# Colour and marker of a way to prune, the same in every picture.
-LOOKS = {
-    "GraSP": (PALETTE[0], "o"),
-    "GraSP as released": (PALETTE[4], "v"),
-    "SNIP": (PALETTE[1], "s"),
-    "SNIP, batch norm in training mode": (PALETTE[5], "^"),
-}
 CHOICES = {
     "temperature_2000": "T = 2000",
     "temperature_1": "T = 1",
@@ -81,61 +77,44 @@ def layer_shares(
     Wang, Zhang, Grosse 2020 (arXiv 2002.07376), the figure of the layers' shares.
     """
     kept = runs[runs["metric"].str.startswith("density:")]
-    networks = _grouped(entry, kept, lambda s: _network(s))
+    networks = _by_network(entry, kept)
     figure.set_size_inches(WIDTH, 1.0 + 2.1 * ((len(networks) + 1) // 2))
-    panels = _panels(figure, len(networks), columns=2)
     behind: list[dict[str, Any]] = []
-    for panel, (network, arms) in zip(panels, networks.items(), strict=True):
+    grid = panels(figure, [*networks], columns=2, sharey=True)
+    for panel, (name, arms) in zip(grid, networks.items(), strict=True):
         for run in arms:
             way = _way(entry["arms"][run]["settings"])
-            behind += [row | {"network": network} for row in _layers(panel, kept, run, way)]
+            behind += _layers(panel, kept, {"run": run, "network": name}, way)
         panel.set_yscale("log")
-        panel.set_title(network, loc="right", size=10)
         panel.set_ylabel("share kept")
         panel.set_xlabel("layer from the input (empty: 1e-5)")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    drawn = dict.fromkeys(str(row["series"]) for row in behind)
-    _legend(figure, [(*LOOKS[way], way) for way in drawn])
-    columns = [
-        "kind",
-        "run",
-        "series",
-        "network",
-        "layer",
-        "replicate",
-        "value",
-        "low",
-        "high",
-        "n",
-    ]
-    return pd.DataFrame(behind, columns=columns, dtype=object)
+    _legend(figure, entry, kept)
+    return _table(behind, "network", "layer")
 
 
-def layer_shares_narrow(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
-    """Draw the shares of layers of narrow networks; as `layer_shares`."""
-    return layer_shares(runs, entry, published, figure)
+layer_shares_narrow = layer_shares
 
 
-def _layers(axes: Axes, kept: pd.DataFrame, run: str, way: str) -> list[dict[str, Any]]:
+def _layers(
+    axes: Axes, kept: pd.DataFrame, base: Mapping[str, Any], way: Way
+) -> list[dict[str, Any]]:
     """Draw the layers of one arm and return the rows behind."""
-    own = kept[kept["run"] == run]
-    layers = list(dict.fromkeys(own["metric"]))
-    colour, marker = LOOKS[way]
+    own = kept[kept["run"] == base["run"]]
+    colour, marker = way.look
     behind: list[dict[str, Any]] = []
-    places, means = [], []
-    for place, metric in enumerate(layers, 1):
-        base = {"run": run, "series": way, "layer": metric.removeprefix("density:")}
-        values = own[own["metric"] == metric].set_index("replicate")["value"].astype(float)
+    means = []
+    for place, (metric, rows) in enumerate(own.groupby("metric", sort=False), 1):
+        values = rows.set_index("replicate")["value"].astype(float)
         found = estimate(values)
         cloud(axes, [place] * len(values), [max(value, EMPTY) for value in values], colour)
-        places.append(place)
         means.append(max(found.mean, EMPTY))
-        for replicate, value in values.items():
-            behind.append(base | {"kind": "replicate", "replicate": replicate, "value": value})
-        behind.append(base | _mean_row(found))
-    axes.plot(places, means, color=colour, marker=marker, markersize=4, linewidth=1.2, zorder=3)
+        layer = str(metric).removeprefix("density:")
+        behind += rows_behind({**base, "series": way.name, "layer": layer}, values, found)
+    axes.plot(
+        range(1, len(means) + 1), means, color=colour, marker=marker, markersize=4,
+        linestyle=way.style, linewidth=1.2, zorder=3,
+    )  # fmt: skip
     return behind
 
 
@@ -157,62 +136,34 @@ def mask_choices(
     rows = rows.assign(choice=named[0], density=named[1])
     densities = sorted(rows["density"].unique(), key=float, reverse=True)
     figure.set_size_inches(WIDTH, 3.9)
-    panels = figure.subplots(1, len(densities), sharey=True, squeeze=False)[0]
-    networks = _grouped(entry, rows, lambda s: _network(s))
-    looks = {
-        name: (PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)])
-        for i, name in enumerate(networks)
-    }
+    grid = panels(figure, [f"density {density}" for density in densities], sharey=True)
+    networks = _by_network(entry, rows)
     behind: list[dict[str, Any]] = []
-    for panel, density in zip(panels, densities, strict=True):
+    for panel, density in zip(grid, densities, strict=True):
         for place, choice in enumerate(CHOICES):
-            for index, (network, arms) in enumerate(networks.items()):
+            one = rows[(rows["choice"] == choice) & (rows["density"] == density)]
+            for index, (name, arms) in enumerate(networks.items()):
                 at = place + 0.7 * ((index + 0.5) / len(networks) - 0.5)
-                one = rows[
-                    (rows["run"] == arms[0])
-                    & (rows["choice"] == choice)
-                    & (rows["density"] == density)
-                ]
-                values = one.set_index("replicate")["value"].astype(float)
+                own = one[one["run"] == arms[0]]
+                values = own.set_index("replicate")["value"].astype(float)
                 found = estimate(values)
-                colour, marker = looks[network]
+                colour, marker = look(index)
                 cloud(panel, values, [at] * len(values), colour)
                 mean_and_interval(panel, at, found, colour, marker, flat=True)
-                base = {"run": arms[0], "series": network, "choice": choice, "density": density}
-                for replicate, value in values.items():
-                    behind.append(
-                        base | {"kind": "replicate", "replicate": replicate, "value": value}
-                    )
-                behind.append(base | _mean_row(found))
+                base = {"run": arms[0], "series": name, "choice": choice, "density": density}
+                behind += rows_behind(base, values, found)
         panel.set_xlim(-0.03, 1.03)
         panel.set_xlabel("kept in both / kept in either")
-        panel.set_title(f"density {density}", loc="right", size=10)
         panel.grid(axis="y", visible=False)
         for line in range(1, len(CHOICES)):
             panel.axhline(line - 0.5, color="#e4e4e4", linewidth=0.7, zorder=0)
-    panels[0].set_yticks(range(len(CHOICES)), list(CHOICES.values()))
-    panels[0].set_ylim(len(CHOICES) - 0.5, -0.5)
-    _legend(figure, [(*look, name) for name, look in looks.items()])
-    columns = [
-        "kind",
-        "run",
-        "series",
-        "choice",
-        "density",
-        "replicate",
-        "value",
-        "low",
-        "high",
-        "n",
-    ]
-    return pd.DataFrame(behind, columns=columns, dtype=object)
+    grid[0].set_yticks(range(len(CHOICES)), list(CHOICES.values()))
+    grid[0].set_ylim(len(CHOICES) - 0.5, -0.5)
+    legend(figure, [key(name, look(index)) for index, name in enumerate(networks)])
+    return _table(behind, "choice", "density")
 
 
-def mask_choices_narrow(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
-    """Draw the overlaps of narrow networks; as `mask_choices`."""
-    return mask_choices(runs, entry, published, figure)
+mask_choices_narrow = mask_choices
 
 
 def fig_gradient_norm(
@@ -234,10 +185,11 @@ def fig_gradient_norm(
     Wang, Zhang, Grosse 2020 (arXiv 2002.07376), the figure of gradient norm and loss.
     """
     rows = runs[(runs["split"] == "batch") & runs["metric"].isin(("log_gradient", "loss"))]
-    several = len({arm["settings"]["model"] for arm in entry["arms"].values()}) > 1
-    columns = _grouped(
-        entry, rows, lambda s: _network(s) if several else DATA.get(s["data"], s["data"])
-    )
+    models = {arm["settings"]["model"] for arm in entry["arms"].values()}
+    if len(models) > 1:
+        columns = _by_network(entry, rows)
+    else:
+        columns = grouped(_ran(entry, rows), lambda run: data_set(setting_of(entry, run, "data")))
     figure.set_size_inches(WIDTH, 4.6)
     grid = figure.subplots(2, len(columns), sharex=True, squeeze=False)
     behind: list[dict[str, Any]] = []
@@ -246,94 +198,61 @@ def fig_gradient_norm(
             for run in arms:
                 way = _way(entry["arms"][run]["settings"])
                 one = rows[(rows["run"] == run) & (rows["metric"] == metric)]
-                behind += [
-                    row | {"place": place, "metric": metric} for row in _curve(axes, one, run, way)
-                ]
+                table = one.pivot(index="step", columns="replicate", values="value").astype(float)
+                base = {"run": run, "series": way.name, "place": place, "metric": metric}
+                means = traces(axes, table, way.look, way.style)
+                for step, mean in zip(table.index, means, strict=True):
+                    behind += rows_behind({**base, "step": step}, table.loc[step], mean)
         grid[0, column].set_title(place, loc="right", size=10)
         grid[1, column].set_xlabel("step")
     grid[0, 0].set_ylabel("log10 of the squared\ngradient norm")
     grid[1, 0].set_ylabel("loss of the batch (nats)")
-    drawn = dict.fromkeys(str(row["series"]) for row in behind)
-    _legend(figure, [(*LOOKS[way], way) for way in drawn])
-    kept = ["kind", "run", "series", "place", "metric", "step", "replicate", "value", "low"]
-    return pd.DataFrame(behind, columns=[*kept, "high", "n"], dtype=object)
+    _legend(figure, entry, rows)
+    return _table(behind, "place", "metric", "step")
 
 
-def mlp_early(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
-    """Draw the first steps of LeNet-300-100; as `fig_gradient_norm`."""
-    return fig_gradient_norm(runs, entry, published, figure)
+mlp_early = fig_gradient_norm
 
 
-def _curve(axes: Axes, rows: pd.DataFrame, run: str, way: str) -> list[dict[str, Any]]:
-    colour, marker = LOOKS[way]
-    table = rows.pivot(index="step", columns="replicate", values="value").astype(float)
-    means = [estimate(table.loc[step]) for step in table.index]
-    for replicate in table:
-        axes.plot(table.index, table[replicate], color=colour, linewidth=0.6, alpha=0.3, zorder=2)
-    axes.plot(
-        table.index, [m.mean for m in means], color=colour, marker=marker, markersize=4,
-        markevery=max(1, len(table) // 8), linewidth=1.7, zorder=3,
-    )  # fmt: skip
-    axes.fill_between(
-        table.index, [m.low for m in means], [m.high for m in means],
-        color=colour, alpha=0.15, linewidth=0, zorder=1,
-    )  # fmt: skip
-    behind: list[dict[str, Any]] = []
-    for step, mean in zip(table.index, means, strict=True):
-        base = {"run": run, "series": way, "step": step}
-        for replicate, value in table.loc[step].dropna().items():
-            behind.append(base | {"kind": "replicate", "replicate": replicate, "value": value})
-        behind.append(base | _mean_row(mean))
-    return behind
+class Way(NamedTuple):
+    """How an arm prunes: name, colour and marker, and style of the line (dashed: a variant)."""
+
+    name: str
+    look: tuple[str, str]
+    style: Any
 
 
-def _mean_row(found: Estimate) -> dict[str, Any]:
-    interval = {"low": found.low, "high": found.high, "n": found.n}
-    return {"kind": "mean", "value": found.mean, **interval}
+def _way(settings: Mapping[str, Any]) -> Way:
+    one = criterion(settings["criterion"])
+    if settings["criterion"] == "snip" and settings.get("scoring.norm_mode") == "train":
+        return Way(f"{one.name}, batch norm in training mode", (one.colour, "s"), DASHED)
+    if settings["criterion"] == "grasp" and settings.get("scoring.reading") == "authors_code":
+        return Way(f"{one.name} as released", (one.colour, "D"), DASHED)
+    return Way(one.name, one.drawn, SOLID)
 
 
-def _way(settings: Mapping[str, Any]) -> str:
-    """Return how an arm prunes, a key of `LOOKS`."""
-    if settings["criterion"] == "snip":
-        mode = settings.get("scoring.norm_mode")
-        return "SNIP, batch norm in training mode" if mode == "train" else "SNIP"
-    return "GraSP as released" if settings.get("scoring.reading") == "authors_code" else "GraSP"
-
-
-def _network(settings: Mapping[str, Any]) -> str:
-    width = float(settings["width"])
-    name = NETS.get(settings["model"], settings["model"])
-    return name if width == 1 else f"{name}, width {width:g}"
-
-
-def _grouped(
-    entry: Mapping, rows: pd.DataFrame, name: Callable[[Mapping], str]
-) -> dict[str, list[str]]:
-    """Return the arms that have rows, in the order of the plan, by what `name` calls them."""
+def _ran(entry: Mapping, rows: pd.DataFrame) -> list[str]:
+    """Return the arms that have rows, in the order of the plan."""
     here = set(rows["run"])
-    groups: dict[str, list[str]] = {}
-    for run, arm in entry["arms"].items():
-        if run in here:
-            groups.setdefault(name(arm["settings"]), []).append(run)
-    return groups
+    return [run for run in entry["arms"] if run in here]
 
 
-def _panels(figure: Figure, count: int, columns: int) -> list[Axes]:
-    columns = min(columns, count)
-    grid = figure.subplots(-(-count // columns), columns, sharey=True, squeeze=False)
-    for axes in grid.flat[count:]:
-        axes.set_visible(False)
-    return list(grid.flat[:count])
+def _by_network(entry: Mapping, rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the arms that have rows, by network and width."""
+
+    def name(run: str) -> str:
+        width = float(setting_of(entry, run, "width"))
+        own = network(setting_of(entry, run, "model"))
+        return own if width == 1 else f"{own}, width {width:g}"
+
+    return grouped(_ran(entry, rows), name)
 
 
-def _legend(figure: Figure, looks: Sequence[tuple[str, str, str]]) -> None:
-    handles = [
-        Line2D([], [], color=colour, marker=marker, label=label) for colour, marker, label in looks
-    ]
-    columns = 2 if len(handles) == 4 else 3
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=columns, columnspacing=1.4,
-        handletextpad=0.5, handlelength=1.6, borderaxespad=0.2,
-    )  # fmt: skip
+def _legend(figure: Figure, entry: Mapping, rows: pd.DataFrame) -> None:
+    ways = [_way(entry["arms"][run]["settings"]) for run in _ran(entry, rows)]
+    legend(figure, [key(way.name, way.look, way.style) for way in ways])
+
+
+def _table(behind: list[dict[str, Any]], *of: str) -> pd.DataFrame:
+    columns = ["kind", "run", "series", *of, "replicate", "value", "low", "high", "n"]
+    return pd.DataFrame(behind, columns=columns, dtype=object)

@@ -14,23 +14,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from common.report.charts import Point, data_behind
-from common.report.plots import WIDTH
-from papers.snip.drawing import (
-    LOOKS,
-    MODEL_NAMES,
-    NAMES,
+from common.report.curves import (
     arms_drawn,
     beyond,
+    by_setting,
     curve,
     dots,
     error_axis,
+    grouped,
+    keys_of,
     legend,
     level,
-    main_sparsity,
+    panels,
     setting_of,
-    sparsity_of,
 )
+from common.report.looks import criterion, network
+from common.report.plots import WIDTH
 from papers.snip.pictures import fig2_images, fig4_random_labels, layer_densities
+from papers.snip.sparsity import main_sparsity, sparsity_of
 
 __all__ = [
     "fig1_lenet5",
@@ -49,7 +50,7 @@ __all__ = [
 def fig1_lenet_300_100(
     runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
 ) -> pd.DataFrame:
-    """Draw Figure 1 for LeNet-300-100: test error (points) against sparsity (%).
+    """Draw Figure 1: test error (points) against sparsity (%).
 
     Parameters
     ----------
@@ -71,51 +72,43 @@ def fig1_lenet_300_100(
     ----------
     Lee, Ajanthan, Torr (2019), Fig. 1.
     """
-    return _error_against_sparsity(runs, entry, published, figure)
-
-
-def fig1_lenet5(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
-    """Draw Figure 1 for LeNet-5-Caffe; as `fig1_lenet_300_100`."""
-    return _error_against_sparsity(runs, entry, published, figure)
-
-
-def _error_against_sparsity(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
     figure.set_size_inches(WIDTH, 4.2)
     axes = figure.add_subplot()
     shown = [
         dataclasses.replace(point, x=f"{sparsity_of(entry, point.run):g}")
         for point in arms_drawn(runs, entry, published)
     ]
-    series = _by_criterion(entry, shown)
-    _draw_series(axes, series, beside=0.8)
-    axes.set_xlabel("sparsity (%)")
-    axes.set_xticks(range(0, 101, 10))
-    legend(figure, [(*LOOKS[name], NAMES[name]) for name in series], shown)
-    return data_behind({NAMES[name]: members for name, members in series.items()})
-
-
-def _by_criterion(entry: Mapping, shown: Sequence[Point]) -> dict[str, list[Point]]:
-    series: dict[str, list[Point]] = {}
-    for point in shown:
-        series.setdefault(setting_of(entry, point.run, "criterion"), []).append(point)
-    return series
-
-
-def _draw_series(axes: Axes, series: Mapping[str, list[Point]], beside: float) -> None:
-    """Draw dense as a band, each criterion as a curve; random pruning may lie beyond the axes."""
+    series = by_setting(entry, shown, "criterion")
     error_axis(axes, [p for name, members in series.items() if name != "random" for p in members])
     for name, members in series.items():
         if name == "dense":
             level(axes, members[0])
-        colour = LOOKS[name][0]
         outside = [
-            p for p in members if name == "random" and beyond(axes, float(str(p.x)), p, colour)
+            p for p in members if name == "random" and _beyond(axes, float(str(p.x)), p, flat=False)
         ]
-        curve(axes, name, [point for point in members if point not in outside], beside)
+        inside = [point for point in members if point not in outside]
+        curve(
+            axes,
+            [float(str(point.x)) for point in inside],
+            inside,
+            criterion(name).drawn,
+            beside=0.8,
+        )
+    axes.set_xlabel("sparsity (%)")
+    axes.set_xticks(range(0, 101, 10))
+    legend(figure, keys_of(series), shown)
+    return data_behind({criterion(name).name: members for name, members in series.items()})
+
+
+fig1_lenet5 = fig1_lenet_300_100
+
+
+def _beyond(axes: Axes, at: float, point: Point, flat: bool) -> bool:
+    """Say what an arm of random pruning reached, with its lowest and highest replicate, if far."""
+    low, high = point.values.min(), point.values.max()
+    span = f" ({low:.1f} to {high:.1f})" if point.measured.n > 1 else ""
+    text = f"random {point.measured.mean:.1f}{span}"
+    return beyond(axes, at, point, text, criterion("random").colour, flat)
 
 
 def fig3_errors(
@@ -137,33 +130,32 @@ def fig3_errors(
     pruned = [point for point in shown if point not in dense]
     main = [point for point in pruned if sparsity_of(entry, point.run) == sparsity]
     control = [point for point in pruned if point not in main]
-    ratios = [4, 1.2] if control else [1]
-    axes, *beside = figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
+    titles, ratios = [f"{sparsity:g} % sparsity"], [4.0]
+    if control:
+        titles.append(f"control, {sparsity_of(entry, control[0].run):g} %")
+        ratios.append(1.2)
+    axes, *beside = panels(figure, titles, width_ratios=ratios)
     for point in dense:
         level(axes, point)
     _batch_axis(axes, main)
-    curve(axes, "snip", main, beside=0.15)
+    curve(axes, [float(str(p.x)) for p in main], main, criterion("snip").drawn, beside=0.15)
     error_axis(axes, [*dense, *main])
-    axes.set_title(f"{sparsity:g} % sparsity", loc="right", size=9)
     for panel in beside:
         _control_panel(panel, entry, control)
-    criteria = _by_criterion(entry, shown)
-    legend(figure, [(*LOOKS[name], NAMES[name]) for name in criteria], shown)
-    series = {NAMES["dense"]: dense, NAMES["snip"]: main, "control": control}
+    legend(figure, keys_of(by_setting(entry, shown, "criterion")), shown)
+    series = {"dense": dense, criterion("snip").name: main, "control": control}
     return data_behind(series)
 
 
 def _control_panel(axes: Axes, entry: Mapping, control: Sequence[Point]) -> None:
+    looks = [criterion(setting_of(entry, point.run, "criterion")) for point in control]
     for at, point in enumerate(control):
-        look = LOOKS[setting_of(entry, point.run, "criterion")]
-        dots(axes, at, point, *look, beside=0.2)
+        dots(axes, at, point, looks[at].drawn, beside=0.2)
     error_axis(axes, control)
-    names = [NAMES[setting_of(entry, point.run, "criterion")].split()[0] for point in control]
-    axes.set_xticks(range(len(control)), names)
+    axes.set_xticks(range(len(control)), [look.name for look in looks])
     axes.set_xlim(-0.5, len(control) - 0.3)
     axes.set_ylabel("")
     axes.grid(axis="x", visible=False)
-    axes.set_title(f"control, {sparsity_of(entry, control[0].run):g} %", loc="right", size=9)
 
 
 def fig3_images(
@@ -181,9 +173,11 @@ def fig3_images(
     axes = figure.add_subplot()
     shown = arms_drawn(runs, entry, published)
     _batch_axis(axes, shown)
-    curve(axes, "snip", shown, beside=0.15)
+    curve(
+        axes, [float(str(point.x)) for point in shown], shown, criterion("snip").drawn, beside=0.15
+    )
     axes.set_ylabel("Pearson's r, mask image\nand mean training image")
-    return data_behind({NAMES["snip"]: shown})
+    return data_behind({criterion("snip").name: shown})
 
 
 def _batch_axis(axes: Axes, members: Sequence[Point]) -> None:
@@ -199,7 +193,7 @@ def _batch_axis(axes: Axes, members: Sequence[Point]) -> None:
 def table3_lenet_300_100(
     runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
 ) -> pd.DataFrame:
-    """Draw Table 3 for LeNet-300-100: test error (points) by the draw that is scored.
+    """Draw Table 3: test error (points) by the draw that is scored, a panel a network.
 
     Parameters and return value as in `fig1_lenet_300_100`.
 
@@ -207,33 +201,12 @@ def table3_lenet_300_100(
     ----------
     Lee, Ajanthan, Torr (2019), Table 3.
     """
-    return _scored_draws(runs, entry, published, figure)
-
-
-def table3_lenet5(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
-    """Draw Table 3 for LeNet-5-Caffe; as `table3_lenet_300_100`."""
-    return _scored_draws(runs, entry, published, figure)
-
-
-def table3_recurrent(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
-    """Draw Table 3 for LSTM-s and GRU-s, a panel each; as `table3_lenet_300_100`."""
-    return _scored_draws(runs, entry, published, figure)
-
-
-def _scored_draws(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
     shown = arms_drawn(runs, entry, published)
     rows = sorted({_row(entry, point.run) for point in shown})
-    models = list(dict.fromkeys(setting_of(entry, point.run, "model") for point in shown))
+    models = by_setting(entry, shown, "model")
     figure.set_size_inches(WIDTH, 1.4 + 0.38 * len(rows))
-    panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
-    for panel, model in zip(panels, models, strict=True):
-        members = [point for point in shown if setting_of(entry, point.run, "model") == model]
+    grid = panels(figure, [network(model) for model in models], sharey=True)
+    for panel, members in zip(grid, models.values(), strict=True):
         pruned = [p for p in members if setting_of(entry, p.run, "criterion") != "random"]
         error_axis(panel, pruned, flat=True)
         for point in members:
@@ -241,27 +214,28 @@ def _scored_draws(
             at = rows.index(_row(entry, point.run))
             if name == "dense":
                 level(panel, point, flat=True)
-            if name != "random" or not beyond(panel, at, point, LOOKS[name][0], flat=True):
-                dots(panel, at, point, *LOOKS[name], beside=0.22, flat=True)
+            if name != "random" or not _beyond(panel, at, point, flat=True):
+                dots(panel, at, point, criterion(name).drawn, beside=0.22, flat=True)
         panel.grid(axis="y", visible=False)
-        panel.set_title(MODEL_NAMES.get(model, model), loc="right", size=10)
-    panels[0].set_yticks(range(len(rows)), [label for _, label in rows])
-    panels[0].set_ylim(len(rows) - 0.4, -0.5)
-    criteria = _by_criterion(entry, shown)
-    legend(figure, [(*LOOKS[name], NAMES[name]) for name in criteria], shown)
-    series: dict[str, list[Point]] = {}
-    for point in shown:
-        label = f"{setting_of(entry, point.run, 'model')}, {_row(entry, point.run)[1]}"
-        series.setdefault(label, []).append(point)
-    return data_behind(series)
+    grid[0].set_yticks(range(len(rows)), [label for _, label in rows])
+    grid[0].set_ylim(len(rows) - 0.4, -0.5)
+    legend(figure, keys_of(by_setting(entry, shown, "criterion")), shown)
+    return data_behind(grouped(shown, lambda point: _series(entry, point.run)))
+
+
+table3_lenet5 = table3_recurrent = table3_lenet_300_100
+
+
+def _series(entry: Mapping, run: str) -> str:
+    return f"{network(setting_of(entry, run, 'model'))}, {_row(entry, run)[1]}"
 
 
 def _row(entry: Mapping, run: str) -> tuple[int, str]:
     """Return the rank of an arm's row, draws in the order of the paper's table, and its label."""
-    criterion, sparsity = setting_of(entry, run, "criterion"), sparsity_of(entry, run)
-    if criterion == "dense":
+    name, sparsity = setting_of(entry, run, "criterion"), sparsity_of(entry, run)
+    if name == "dense":
         return 0, "dense"
-    if criterion == "random":
+    if name == "random":
         return 31, f"random, {sparsity:g} % sparse"
     if sparsity != main_sparsity(entry):
         return 30, f"SNIP, {sparsity:g} % sparse"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,18 +14,29 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from common.names import CLASSES
-from common.report.charts import Point, data_behind
+from common.report.charts import Point
+from common.report.curves import (
+    DASHED,
+    SOLID,
+    dots,
+    grouped,
+    key,
+    legend,
+    panels,
+    rows_behind,
+    setting_of,
+    traces,
+)
 from common.report.estimates import estimate
-from common.report.plots import MARKERS, PALETTE, WIDTH
-from papers.snip.drawing import MODEL_NAMES, dots, legend, setting_of, sparsity_of
+from common.report.looks import criterion, data_set, look, network
+from common.report.plots import WIDTH
+from papers.snip.sparsity import sparsity_of
 
-DATA_NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits"}
 GARMENTS = (
     *("T-shirt", "trouser", "pullover", "dress", "coat"),
     *("sandal", "shirt", "sneaker", "bag", "boot"),
 )
 SOURCE = "independent computation over 100 seeds (LeNet-5-Caffe: 20)"
-MEASURED = ("kind", "replicate", "value", "low", "high", "n")
 
 # Layer densities in %, mean and standard deviation of one seed, on MNIST with the authors' draw and
 # biases counted in kappa. An independent computation by a separate implementation over 100 seeds
@@ -87,10 +98,10 @@ def _images(runs: pd.DataFrame, entry: Mapping) -> pd.DataFrame:
     order = [run for run in entry["arms"] if run in table.index]
     settings = [entry["arms"][run]["settings"] for run in order]
     table = table.loc[order].reset_index()
-    for at, (column, key) in enumerate(
+    for at, (column, setting) in enumerate(
         (("data", "data"), ("density", "density"), ("class", "scoring.one_class")), start=1
     ):
-        table.insert(at, column, [one[key] for one in settings])
+        table.insert(at, column, [one[setting] for one in settings])
     return table
 
 
@@ -116,7 +127,7 @@ def _mosaic(axes: Axes, data: str, images: pd.DataFrame) -> None:
     rows = np.arange(len(densities)) * pitch + side / 2
     axes.set_yticks(rows, [f"{100 * (1 - density):.0f} %" for density in densities], size=8)
     axes.set_ylabel("sparsity", size=9)
-    axes.set_title(DATA_NAMES.get(data, data), loc="left", size=10)
+    axes.set_title(data_set(data), loc="left", size=10)
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
@@ -151,27 +162,12 @@ def fig4_random_labels(
         if table.empty:
             continue
         label = _labels_of(entry, run)
-        dash = (0, (4, 2)) if setting_of(entry, run, "labels") == "true" else "solid"
-        style: dict[str, Any] = {"color": PALETTE[index % len(PALETTE)], "linestyle": dash}
-        marker: dict[str, Any] = {"marker": MARKERS[index % len(MARKERS)], "markersize": 5}
-        few = len(table) <= 12
-        spaced = marker if few else marker | {"markevery": max(1, len(table) // 8)}
-        pale: dict[str, Any] = {
-            "linewidth": 0.7,
-            "alpha": 0.35,
-            "marker": "." if few else "",
-            "zorder": 2,
-        }
-        means = [estimate(table.loc[step]) for step in table.index]
-        for replicate in table:
-            axes.plot(table.index, table[replicate], **style, **pale)
-        axes.fill_between(
-            table.index, [m.low for m in means], [m.high for m in means],
-            color=style["color"], alpha=0.15, linewidth=0, zorder=1,
-        )  # fmt: skip
-        axes.plot(table.index, [m.mean for m in means], **style, **spaced, linewidth=1.8, zorder=3)
-        handles.append(Line2D([], [], **style, **marker, linewidth=1.8, label=label))
-        behind += _loss_rows(run, label, table, means)
+        style = DASHED if setting_of(entry, run, "labels") == "true" else SOLID
+        means = traces(axes, table, look(index), style)
+        handles.append(key(label, look(index), style))
+        for step, mean in zip(table.index, means, strict=True):
+            base = {"run": run, "series": label, "step": step}
+            behind += rows_behind(base, table.loc[step], mean)
     chance = math.log(CLASSES.get(setting_of(entry, next(iter(entry["arms"])), "data"), 10))
     axes.axhline(chance, color="#777777", linewidth=1, linestyle=(0, (1, 2)))
     axes.annotate(
@@ -183,30 +179,17 @@ def fig4_random_labels(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_ylabel("training loss (nats)")
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=2, handlelength=3.2, borderaxespad=0.2
-    )
+    legend(figure, handles)
     columns = ["kind", "run", "series", "step", "replicate", "value", "low", "high", "n"]
     return pd.DataFrame(behind, columns=columns, dtype=object)
 
 
 def _labels_of(entry: Mapping, run: str) -> str:
-    criterion, labels = setting_of(entry, run, "criterion"), setting_of(entry, run, "labels")
-    network = "dense" if criterion == "dense" else f"SNIP, {sparsity_of(entry, run):g} % sparse"
+    name = criterion(setting_of(entry, run, "criterion")).name
+    labels = setting_of(entry, run, "labels")
+    arm = name if name == "dense" else f"{name}, {sparsity_of(entry, run):g} % sparse"
     decay = ", weight decay" if float(setting_of(entry, run, "recipe.weight_decay")) else ""
-    return f"{network}, {labels} labels{decay}"
-
-
-def _loss_rows(run: str, label: str, table: pd.DataFrame, means: Sequence) -> list[dict[str, Any]]:
-    base = {"run": run, "series": label}
-    rows = []
-    for step, mean in zip(table.index, means, strict=True):
-        at = base | {"step": step}
-        for replicate, value in table.loc[step].dropna().items():
-            rows.append(at | {"kind": "replicate", "replicate": replicate, "value": value})
-        interval = {"value": mean.mean, "low": mean.low, "high": mean.high, "n": mean.n}
-        rows.append(at | {"kind": "mean"} | interval)
-    return rows
+    return f"{arm}, {labels} labels{decay}"
 
 
 def layer_densities(
@@ -219,17 +202,16 @@ def layer_densities(
     Returns
     -------
     DataFrame
-        Columns ``run, series, layer``, `MEASURED` and ``source``; the independent values have the
-        kind ``independent``.
+        Columns ``run, series, layer, kind, replicate, value, low, high, n, source``; the
+        independent values have the kind ``independent``.
     """
     arms = [run for run in entry["arms"] if run in set(runs["run"])]
-    models = list(dict.fromkeys(setting_of(entry, run, "model") for run in arms))
+    models = grouped(arms, lambda run: setting_of(entry, run, "model"))
     figure.set_size_inches(WIDTH, 3.6)
-    panels = figure.subplots(1, len(models), sharex=True, squeeze=False)[0]
+    grid = panels(figure, [network(model) for model in models], sharex=True)
     densities = sorted({float(setting_of(entry, run, "density")) for run in arms}, reverse=True)
     behind: list[dict[str, Any]] = []
-    for panel, model in zip(panels, models, strict=True):
-        of_model = [run for run in arms if setting_of(entry, run, "model") == model]
+    for panel, of_model in zip(grid, models.values(), strict=True):
         for run in of_model:
             density = float(setting_of(entry, run, "density"))
             index = densities.index(density)
@@ -238,12 +220,11 @@ def layer_densities(
         panel.xaxis.set_major_formatter("{x:g}")
         panel.set_xlim(right=130)
         panel.set_xlabel("weights kept in the layer (%)")
-        panel.set_title(MODEL_NAMES.get(model, model), loc="right", size=10)
         panel.grid(axis="y", visible=False)
-    looks = [(PALETTE[i], MARKERS[i], f"density {d:g}") for i, d in enumerate(densities)]
+    keys = [key(f"density {density:g}", look(i)) for i, density in enumerate(densities)]
     open_marks = any(row["kind"] == "independent" for row in behind)
-    legend(figure, looks, also="independent computation" if open_marks else None)
-    columns = ["run", "series", "layer", *MEASURED, "source"]
+    legend(figure, keys, also="independent computation" if open_marks else None)
+    columns = ["run", "series", "layer", "kind", "replicate", "value", "low", "high", "n", "source"]
     return pd.DataFrame(behind, columns=columns, dtype=object)
 
 
@@ -263,13 +244,12 @@ def _layers(
         of_layer = values[values["metric"] == f"density:{layer}.weight"]
         percent = 100 * of_layer.set_index("replicate")["value"]
         point = Point(run, layer, percent, estimate(percent))
-        dots(axes, at, point, PALETTE[index], MARKERS[index], beside=0, flat=True)
-        found = data_behind({base["series"]: [point]}).to_dict("records")
-        behind += [base | {key: one[key] for key in MEASURED} for one in found]
+        dots(axes, at, point, look(index), flat=True)
+        behind += rows_behind(base, percent, point.measured)
         if layer in known:
             mean, _ = known[layer]
             axes.plot(
-                mean, at, "o", markersize=10, markerfacecolor="none", color=PALETTE[index], zorder=3
+                mean, at, "o", markersize=10, markerfacecolor="none", color=look(index)[0], zorder=3
             )
             behind.append(base | {"kind": "independent", "value": mean, "source": SOURCE})
     axes.set_yticks(range(len(layers)), layers)

@@ -8,14 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from common.report.charts import Point, data_behind, points
-from common.report.plots import PALETTE, WIDTH, cloud, mark_published, mean_and_interval
+from common.report.charts import Point, data_behind
+from common.report.curves import (
+    ACROSS,
+    arms_drawn,
+    by_setting,
+    curve,
+    dots,
+    grouped,
+    key,
+    keys_of,
+    legend,
+    level,
+    panels,
+    setting_of,
+)
+from common.report.looks import criterion, data_set, look, network
+from common.report.plots import WIDTH
 
 __all__ = [
     "conv_fig6",
@@ -27,23 +41,7 @@ __all__ = [
     "schedules",
 ]
 
-DARK = "#333333"
-# Colour, marker and name of a criterion mean the same in every picture.
-LOOKS = {
-    "synflow": (PALETTE[0], "o", "SynFlow"),
-    "snip": (PALETTE[1], "s", "SNIP"),
-    "grasp": (PALETTE[2], "^", "GraSP"),
-    "magnitude": (PALETTE[3], "D", "magnitude"),
-    "random": (PALETTE[4], "v", "random"),
-}
-MODELS = {
-    "lenet_300_100": "784-300-100-10",
-    "mlp6": "784-100x5-10",
-    "vgg16": "VGG-16",
-    "vgg11": "VGG-11",
-    "resnet20": "ResNet-20",
-}
-DATA = {"fashion_mnist": "Fashion-MNIST", "mnist": "MNIST", "digits": "digits"}
+METHODS = ("synflow", "snip", "grasp", "magnitude", "random")  # in the order of the legends
 
 
 def schedules(
@@ -75,26 +73,25 @@ def schedules(
     Tanaka et al. 2020 (arXiv 2006.05467), Fig. 7.
     """
     figure.set_size_inches(WIDTH, 3.8)
-    shown = _arms(runs, entry, published)
+    shown = arms_drawn(runs, entry, published)
     names = ("linear", "exponential")
-    panels = figure.subplots(1, 2, sharey=True)
-    densities = sorted({_of(entry, p.run, "density") for p in shown}, reverse=True)
+    grid = panels(figure, [f"{name} schedule" for name in names], sharey=True)
+    densities = sorted({setting_of(entry, p.run, "density") for p in shown}, reverse=True)
+    labels = [f"alpha {_alpha(density):g}" for density in densities]
     series: dict[str, list[Point]] = {}
-    for panel, name in zip(panels, names, strict=True):
+    for panel, name in zip(grid, names, strict=True):
         panel.set_yscale("log")
-        panel.axhline(1, color=DARK, linewidth=1, linestyle=(0, (5, 4)), zorder=1)
-        for index, density in enumerate(densities):
+        panel.axhline(1, **ACROSS, zorder=1)
+        for index, (density, label) in enumerate(zip(densities, labels, strict=True)):
             own = {"density": density, "scoring.schedule": name}
-            members = [p for p in shown if all(_of(entry, p.run, k) == own[k] for k in own)]
-            label = f"alpha {_alpha(density):g}"
-            places = [float(_of(entry, point.run, "scoring.steps")) for point in members]
-            _line(panel, places, members, PALETTE[index % len(PALETTE)], "o", 0.8, label)
+            members = [p for p in shown if all(setting_of(entry, p.run, k) == own[k] for k in own)]
+            places = [float(setting_of(entry, point.run, "scoring.steps")) for point in members]
+            curve(panel, places, members, look(index), beside=0.8)
             series[f"{name}, {label}"] = members
-        panel.set_title(f"{name} schedule", loc="right", size=10)
         panel.set_xlabel("steps")
         panel.yaxis.set_major_formatter("{x:g}")
-    panels[0].set_ylabel("largest share of the flow\nremoved by one step")
-    _legend(figure, panels[0], 6)
+    grid[0].set_ylabel("largest share of the flow\nremoved by one step")
+    legend(figure, [key(label, look(index)) for index, label in enumerate(labels)], shown)
     return data_behind(series)
 
 
@@ -109,40 +106,33 @@ def critical_compression(
     ----------
     Tanaka et al. 2020 (arXiv 2006.05467), section 3 and Fig. 1.
     """
-    shown = _arms(runs, entry, published)
-    models = list(dict.fromkeys(_of(entry, point.run, "model") for point in shown))
+    shown = arms_drawn(runs, entry, published)
+    models = by_setting(entry, shown, "model")
     figure.set_size_inches(WIDTH, 2.8)
-    panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
-    methods = [name for name in LOOKS if any(_of(entry, p.run, "criterion") == name for p in shown)]
+    grid = panels(figure, [network(model) for model in models], sharey=True)
+    methods = [name for name in METHODS if name in by_setting(entry, shown, "criterion")]
     series: dict[str, list[Point]] = {}
-    for panel, model in zip(panels, models, strict=True):
-        for point in (p for p in shown if _of(entry, p.run, "model") == model):
-            criterion = _of(entry, point.run, "criterion")
-            colour, marker, name = LOOKS[criterion]
-            row = methods.index(criterion)
-            aside = [row + 0.2 + 0.05 * (k % 3) for k in range(len(point.values))]
-            cloud(panel, list(point.values), aside, colour)
-            mean_and_interval(panel, row, point.measured, colour, marker, flat=True)
-            series.setdefault(f"{model}, {name}", []).append(point)
-        own = [point.run for point in shown if _of(entry, point.run, "model") == model]
-        last = runs[runs["run"].isin(own) & (runs["metric"] == "alpha_max")]["value"]
+    for panel, (model, own) in zip(grid, models.items(), strict=True):
+        for name, members in by_setting(entry, own, "criterion").items():
+            for point in members:
+                row = methods.index(name)
+                dots(panel, row, point, criterion(name).drawn, beside=0.2, flat=True)
+            series[f"{network(model)}, {criterion(name).name}"] = members
+        of_model = runs["run"].isin([point.run for point in own])
+        last = runs[of_model & (runs["metric"] == "alpha_max")]["value"]
         if len(last):
-            panel.axvline(float(last.iat[0]), color=DARK, linewidth=1, linestyle=(0, (5, 4)))
+            panel.axvline(float(last.iat[0]), **ACROSS)
             panel.set_xlim(0, float(last.iat[0]) + 0.2)
-        panel.set_title(MODELS.get(model, model), loc="right", size=10)
         panel.grid(axis="y", visible=False)
     figure.supxlabel("smallest alpha without a path (dashed: one weight a layer)", fontsize=10)
-    labels = [f"{LOOKS[m][2]}, one step" if m == "synflow" else LOOKS[m][2] for m in methods]
-    panels[0].set_yticks(range(len(methods)), labels)
-    panels[0].set_ylim(len(methods) - 0.4, -0.5)
+    one_step = {"synflow": ", one step"}
+    labels = [f"{criterion(name).name}{one_step.get(name, '')}" for name in methods]
+    grid[0].set_yticks(range(len(methods)), labels)
+    grid[0].set_ylim(len(methods) - 0.4, -0.5)
     return data_behind(series)
 
 
-def critical_compression_vgg(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
-    """Draw the critical compressions of VGG-16; as `critical_compression`."""
-    return critical_compression(runs, entry, published, figure)
+critical_compression_vgg = critical_compression
 
 
 def mlp_fig6(
@@ -156,47 +146,28 @@ def mlp_fig6(
     ----------
     Tanaka et al. 2020 (arXiv 2006.05467), Fig. 1 and 6.
     """
-    shown = _arms(runs, entry, published)
-    kinds = list(dict.fromkeys(_kind(entry, point.run) for point in shown))
+    shown = arms_drawn(runs, entry, published)
+    kinds = grouped(shown, lambda point: _place(entry, point.run))
     figure.set_size_inches(WIDTH, 3.8)
-    panels = figure.subplots(1, len(kinds), squeeze=False)[0]
+    grid = panels(figure, [*kinds])
     series: dict[str, list[Point]] = {}
-    for panel, kind in zip(panels, kinds, strict=True):
-        own = [point for point in shown if _kind(entry, point.run) == kind]
-        for point in own:
-            if _of(entry, point.run, "criterion") == "dense":
-                series[f"{' '.join(kind)}, dense"] = [point]
-                if point.measured.n:
-                    level = 100 - point.measured.mean
-                    panel.axhline(level, color=DARK, linewidth=1, linestyle=(0, (5, 4)), zorder=1)
-        for criterion, (colour, marker, name) in LOOKS.items():
-            members = [p for p in own if _of(entry, p.run, "criterion") == criterion]
-            members.sort(key=lambda p: -_of(entry, p.run, "density"))
-            places = [_alpha(_of(entry, point.run, "density")) for point in members]
-            turned = [_accuracy(point) for point in members]
-            _line(panel, places, turned, colour, marker, 0.03, name)
-            if members:
-                series[f"{' '.join(kind)}, {name}"] = members
-        title = f"{MODELS.get(kind[0], kind[0])}, {DATA.get(kind[1], kind[1])}"
-        panel.set_title(title, loc="right", size=9)
+    for panel, (kind, own) in zip(grid, kinds.items(), strict=True):
+        methods = by_setting(entry, own, "criterion")
+        for point in methods.get("dense", []):
+            series[f"{kind}, dense"] = [point]
+            level(panel, _accuracy(point))
+        for name in METHODS:
+            if name in methods:
+                drawn = _against_alpha(panel, entry, methods[name], criterion(name).drawn)
+                series[f"{kind}, {criterion(name).name}"] = drawn
         panel.set_xlabel("alpha (dashed: dense)")
-    panels[0].set_ylabel("test accuracy (points)")
-    _legend(figure, panels[0], 5)
+    grid[0].set_ylabel("test accuracy (points)")
+    present = by_setting(entry, shown, "criterion")
+    legend(figure, keys_of(name for name in METHODS if name in present), shown)
     return data_behind(series)
 
 
-def mlp_fig1(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
-    """Draw accuracy beyond the others' critical compression; as `mlp_fig6`."""
-    return mlp_fig6(runs, entry, published, figure)
-
-
-def conv_fig6(
-    runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
-) -> pd.DataFrame:
-    """Draw the accuracy of narrow convolutional networks; as `mlp_fig6`."""
-    return mlp_fig6(runs, entry, published, figure)
+mlp_fig1 = conv_fig6 = mlp_fig6
 
 
 def mlp_fig5a(
@@ -212,36 +183,30 @@ def mlp_fig5a(
     """
     figure.set_size_inches(WIDTH, 3.8)
     axes = figure.add_subplot()
-    shown = _arms(runs, entry, published)
+    shown = arms_drawn(runs, entry, published)
+    rounds = by_setting(entry, shown, "rounds.count")
     series: dict[str, list[Point]] = {}
-    for index, count in enumerate(sorted({_of(entry, p.run, "rounds.count") for p in shown})):
-        members = [p for p in shown if _of(entry, p.run, "rounds.count") == count]
-        members.sort(key=lambda p: -_of(entry, p.run, "density"))
+    for index, count in enumerate(sorted(rounds)):
         label = f"{count} round{'s' if count > 1 else ''}"
-        places = [_alpha(_of(entry, point.run, "density")) for point in members]
-        turned = [_accuracy(point) for point in members]
-        _line(axes, places, turned, PALETTE[index], "os^Dv"[index], 0.03, label)
-        series[label] = members
+        series[label] = _against_alpha(axes, entry, rounds[count], look(index))
     axes.set_xlabel("alpha")
     axes.set_ylabel("test accuracy (points)")
-    _legend(figure, axes, 5)
+    legend(figure, [key(label, look(index)) for index, label in enumerate(series)], shown)
     return data_behind(series)
 
 
-def _arms(runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame) -> list[Point]:
-    """Return every arm that ran or has a published number, in the order of the plan."""
-    grouped = points(entry, str(runs["experiment"].iat[0]), runs, published)
-    everything = {point.run: point for members in grouped.values() for point in members}
-    arms = [everything[run] for run in entry["arms"]]
-    return [point for point in arms if point.measured.n or point.published]
+def _against_alpha(
+    axes: Axes, entry: Mapping, members: Sequence[Point], drawn: tuple[str, str]
+) -> list[Point]:
+    """Draw the accuracies of arms against alpha, and return the arms by falling density."""
+    arms = sorted(members, key=lambda point: -setting_of(entry, point.run, "density"))
+    places = [_alpha(setting_of(entry, point.run, "density")) for point in arms]
+    curve(axes, places, [_accuracy(point) for point in arms], drawn, beside=0.03)
+    return arms
 
 
-def _of(entry: Mapping, run: str, key: str) -> Any:
-    return entry["arms"][run]["settings"].get(key)
-
-
-def _kind(entry: Mapping, run: str) -> tuple[str, str]:
-    return str(_of(entry, run, "model")), str(_of(entry, run, "data"))
+def _place(entry: Mapping, run: str) -> str:
+    return f"{network(setting_of(entry, run, 'model'))}, {data_set(setting_of(entry, run, 'data'))}"
 
 
 def _alpha(density: object) -> float:
@@ -256,32 +221,3 @@ def _accuracy(point: Point) -> Point:
     )
     known = [(100 - value, source, origin) for value, source, origin in point.published]
     return Point(point.run, point.x, 100 - point.values, turned, known)
-
-
-def _line(
-    axes: Axes, places: Sequence[float], members: Sequence[Point], colour: str, marker: str,
-    beside: float, label: str,
-) -> None:  # fmt: skip
-    """Draw arms at `places`, joined by a line; replicates stand `beside` them, in data units."""
-    for at, point in zip(places, members, strict=True):
-        aside = [at + beside * (1 + 0.3 * (k % 3)) for k in range(len(point.values))]
-        cloud(axes, aside, list(point.values), colour)
-        mean_and_interval(axes, at, point.measured, colour, marker)
-        mark_published(axes, at, point.published, marker, colour)
-    drawn = [
-        (at, point.measured.mean)
-        for at, point in zip(places, members, strict=True)
-        if point.measured.n
-    ]
-    if drawn:
-        axes.plot(*zip(*drawn, strict=True), color=colour, linewidth=1.4, zorder=2)
-        axes.plot([], [], color=colour, marker=marker, label=label)
-
-
-def _legend(figure: Figure, axes: Axes, columns: int) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(
-            handles, labels, loc="outside upper left", ncols=columns, borderaxespad=0.2,
-            columnspacing=1.2, handletextpad=0.5,
-        )  # fmt: skip

@@ -218,7 +218,7 @@ def test_table_3_shows_published_numbers_and_the_paper_s_order():
     published = behind[behind["kind"] == "published"].set_index("run")["value"]
     assert published["gru_s_snip_0_1_init_rn"] == 47.61 and len(published) == 8
     series = list(dict.fromkeys(behind["series"]))
-    order = [label.removeprefix("gru_s, ") for label in series if label.startswith("gru_s")]
+    order = [label.removeprefix("GRU-s, ") for label in series if label.startswith("GRU-s")]
     assert order[:5] == ["dense", *(f"scored at {i}" for i in ("RN", "TN", "VS-X", "VS-H"))]
 
 
