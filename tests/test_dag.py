@@ -169,7 +169,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(expected, tmp_p
 
 def orphans(project):
     """Return the processes that still work in `project`, given a moment to end."""
-    for _ in range(50):
+    for _ in range(300):
         found = [pid for pid in os.listdir("/proc") if pid.isdigit() and works_in(pid, project)]
         if not found:
             break

@@ -125,7 +125,7 @@ def test_snip_it_s_schedule_beside_the_exponential_one():
         prune(one.model(), "iter_snip", 0.02, batches, schedule=schedule, steps=7, dtype="float64")
         for schedule in ("exponential", "halving")
     )
-    assert found["steps", "jaccard"] == pytest.approx(steps.jaccard(own, other))
+    assert found["steps", "jaccard"] == pytest.approx(own.jaccard(other))
     logs = sorted(
         abs(float(torch.log(torch.tensor(own.counts()[n][0] / other.counts()[n][0])))) for n in own
     )
