@@ -8,7 +8,9 @@ import torch
 from common.battery import Finding, Subject
 from common.battery.__main__ import main
 from common.battery.page import page, read_findings
+from common.battery.subject import BUILT_IN
 from common.battery.trials import accuracy, collapse, conservation, stability
+from common.files import RESULTS
 from common.pruning import Masks
 
 
@@ -112,3 +114,11 @@ def test_a_table_that_holds_no_findings_is_refused(tmp_path, capsys):
     given = ["--criterion", "snip", "--beside", str(tmp_path), "--out", str(tmp_path / "o")]
     assert main(given) == 2
     assert "its columns must be criterion, test" in capsys.readouterr().err
+
+
+def test_the_record_holds_the_findings_of_every_built_in_criterion():
+    found = read_findings(RESULTS / "record/battery")
+    tests = {name: {f.test for f in found if f.criterion == name} for name in BUILT_IN}
+    assert set(map(frozenset, tests.values())) == {
+        frozenset({"accuracy", "collapse", "conservation", "stability", "cost"})
+    }
