@@ -31,7 +31,7 @@ def python(project, module, *arguments):
 def test_the_record_holds_runs_products_and_machine(recorded):
     record = recorded / "results/record/smoke"
     assert len(list((record / "store").rglob("*.csv"))) == 4
-    assert (record / "toy/figures/one.svg").exists()
+    assert (record / "toy/figures/one.svg").exists() and (record / "report_toy.html").exists()
     assert json.loads((record / "machine.json").read_text())["machines"][0]["runs"] == 4
     log = (record / "toy/claims.log").read_text()
     assert log == (recorded / "results/smoke/toy/claims.log").read_text()

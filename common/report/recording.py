@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common import files, store
 from common.errors import Refused
+from common.report.page import report_page
 from common.suite.plan import Plan, Request, make_plan
 
 KEPT = ("plan.json", "claims.log", "audit.json", "audit.csv", "audit.md", "audit.tex")
@@ -41,7 +42,9 @@ def record(plan: Plan) -> str:
     stale = _remove_stale(target / "store", plan.request.scale)
     for name in plan.papers:
         _copy_products(files.ROOT / plan.out / name, target / name)
-    files.write_whole(target / "report.html", (files.ROOT / plan.report).read_bytes())
+        # A page a paper: one of all papers would be ten megabytes.
+        made = report_page(plan.request.scale, [name], files.ROOT / plan.out)
+        files.write_whole(target / f"report_{name}.html", made)
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     machines = _machines(target / "store", runs)
     files.write_json(target / "machine.json", {"date": date, "machines": machines})
