@@ -20,8 +20,11 @@ Drawn = Callable[..., pd.DataFrame]
 def own_functions(paper: str, papers: Path = PAPERS) -> ModuleType | None:
     """Return the module ``papers/<paper>/figures.py``, or None where the paper has none.
 
-    It may define a function named as an experiment: ``(runs, plan_experiment, published, figure)
-    -> DataFrame``, which draws into the figure and returns the data behind it.
+    It may define a function named as an experiment: ``(runs, entry, published, figure) ->
+    DataFrame``, which draws into the figure and returns the data behind it. It is given the
+    experiment's rows of the run table, its part of the plan, its published numbers (every cell
+    text) and an empty figure; unless it says otherwise, the data behind have the columns of a
+    generic chart, `common.report.estimates.DATA_COLUMNS`. Several names may stand for one function.
     """
     path = papers / paper / "figures.py"
     if not path.exists():

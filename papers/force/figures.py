@@ -3,6 +3,8 @@
 Each draws into the figure it is given and returns the data behind it: test error against density by
 method (Figure 3), the objective against the number of steps (Figure 2), and where the kept weights
 lie (Figures 4 and 5).
+
+What they are given, and what they return, says `common.report.figures.own_functions`.
 """
 
 from __future__ import annotations
@@ -56,22 +58,6 @@ def fig3_cifar10(
     runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
 ) -> pd.DataFrame:
     """Draw test error (points) against density, a panel a network and data set.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        The experiment's rows of the run table.
-    entry : mapping
-        The experiment's part of the plan.
-    published : DataFrame
-        The experiment's published numbers, every cell text.
-    figure : Figure
-        Drawn into.
-
-    Returns
-    -------
-    DataFrame
-        The data behind, with the columns of a generic chart.
 
     References
     ----------
@@ -145,7 +131,7 @@ def fig2_objective(
     """Draw the objective after pruning against T at density 0.01, a panel a network.
 
     Solid: exponential steps, dashed: linear ones; both begin at SNIP's one-shot mask (T = 1).
-    Dotted lines across: methods without steps. Parameters and return value as in `fig3_cifar10`.
+    Dotted lines across: methods without steps.
 
     References
     ----------

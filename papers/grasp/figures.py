@@ -2,6 +2,8 @@
 
 Shares of layers, overlaps of masks, and gradient norm and loss over the first steps. Each function
 draws into the figure it is given and returns the data behind.
+
+What they are given, and what they return, says `common.report.figures.own_functions`.
 """
 
 from __future__ import annotations
@@ -54,17 +56,6 @@ def layer_shares(
     runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
 ) -> pd.DataFrame:
     """Draw the share of its weights that each layer keeps, a panel a network.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        The experiment's rows of the run table.
-    entry : mapping
-        The experiment's part of the plan.
-    published : DataFrame
-        The experiment's published numbers; there are none.
-    figure : Figure
-        Drawn into.
 
     Returns
     -------
@@ -123,8 +114,6 @@ def mask_choices(
 ) -> pd.DataFrame:
     """Draw how far masks overlap between ways of scoring: a row a choice, a panel a density.
 
-    Parameters as in `layer_shares`.
-
     Returns
     -------
     DataFrame
@@ -171,8 +160,7 @@ def fig_gradient_norm(
 ) -> pd.DataFrame:
     """Draw gradient norm (above) and loss (below) against the step, a column a network or data set.
 
-    Thin lines are replicates, the thick one their mean, the band its 90 % interval. Parameters as
-    in `layer_shares`.
+    Thin lines are replicates, the thick one their mean, the band its 90 % interval.
 
     Returns
     -------

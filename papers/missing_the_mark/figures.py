@@ -2,6 +2,8 @@
 
 Each function is named as an experiment, draws into the figure it is given and returns the data
 behind.
+
+What they are given, and what they return, says `common.report.figures.own_functions`.
 """
 
 from __future__ import annotations
@@ -36,22 +38,6 @@ def mlp_comparison(
     runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
 ) -> pd.DataFrame:
     """Draw the test error (points) of every method, a row each, a panel a data set.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        The experiment's rows of the run table.
-    entry : mapping
-        The experiment's part of the plan.
-    published : DataFrame
-        The experiment's published numbers.
-    figure : Figure
-        Drawn into.
-
-    Returns
-    -------
-    DataFrame
-        The data behind, with the columns of a generic chart.
 
     References
     ----------

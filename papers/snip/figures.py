@@ -2,6 +2,8 @@
 
 Each draws into the figure it is given and returns the data behind. Here are the pictures of test
 errors, Figures 1 and 3 and Table 3; those of masks and losses are in pictures.py.
+
+What they are given, and what they return, says `common.report.figures.own_functions`.
 """
 
 from __future__ import annotations
@@ -52,22 +54,6 @@ def fig1_lenet_300_100(
 ) -> pd.DataFrame:
     """Draw Figure 1: test error (points) against sparsity (%).
 
-    Parameters
-    ----------
-    runs : DataFrame
-        The experiment's rows of the run table.
-    entry : mapping
-        The experiment's part of the plan.
-    published : DataFrame
-        The experiment's published numbers, every cell text.
-    figure : Figure
-        Drawn into.
-
-    Returns
-    -------
-    DataFrame
-        The data behind, with the columns of a generic chart.
-
     References
     ----------
     Lee, Ajanthan, Torr (2019), Fig. 1.
@@ -117,7 +103,7 @@ def fig3_errors(
     """Draw Figure 3: test error (points) against the scoring batch.
 
     The dense network, which is not scored, is the band alone; the arms of the control, at another
-    sparsity, stand in a panel of their own. Parameters and return value as in `fig1_lenet_300_100`.
+    sparsity, stand in a panel of their own.
 
     References
     ----------
@@ -163,8 +149,6 @@ def fig3_images(
 ) -> pd.DataFrame:
     """Draw the correlation of mask image and mean training image against the scoring batch.
 
-    Parameters and return value as in `fig1_lenet_300_100`.
-
     References
     ----------
     Lee, Ajanthan, Torr (2019), Fig. 3; the paper shows the images and no number.
@@ -194,8 +178,6 @@ def table3_lenet_300_100(
     runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
 ) -> pd.DataFrame:
     """Draw Table 3: test error (points) by the draw that is scored, a panel a network.
-
-    Parameters and return value as in `fig1_lenet_300_100`.
 
     References
     ----------

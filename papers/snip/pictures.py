@@ -61,13 +61,7 @@ def fig2_images(
     """Draw Figure 2: the first layer's mask as an image, by class scored (columns) and sparsity.
 
     The lighter a pixel, the more of its weights are kept; every row has a grey scale of its own.
-    The first replicate is shown.
-
-    Parameters
-    ----------
-    runs, entry, published, figure
-        As in `figures.fig1_lenet_300_100`; `runs` holds ``image pixel:<row-major index>``, in
-        [0, 1].
+    The first replicate is shown. Of `runs` it reads ``image pixel:<row-major index>``, in [0, 1].
 
     Returns
     -------

@@ -2,6 +2,8 @@
 
 Each draws into the figure it is given and returns the data behind. Compressions stand as the paper
 has them: alpha, the base-10 logarithm of weights over weights kept.
+
+What they are given, and what they return, says `common.report.figures.own_functions`.
 """
 
 from __future__ import annotations
@@ -52,22 +54,6 @@ def schedules(
     A panel a schedule, a colour a compression; the dashed line is the whole flow, which theorem 3
     wants no step to reach.
 
-    Parameters
-    ----------
-    runs : DataFrame
-        The experiment's rows of the run table.
-    entry : mapping
-        The experiment's part of the plan.
-    published : DataFrame
-        The experiment's published numbers, every cell text.
-    figure : Figure
-        Drawn into.
-
-    Returns
-    -------
-    DataFrame
-        The data behind, with the columns of a generic chart.
-
     References
     ----------
     Tanaka et al. 2020 (arXiv 2006.05467), Fig. 7.
@@ -99,8 +85,6 @@ def critical_compression(
     runs: pd.DataFrame, entry: Mapping, published: pd.DataFrame, figure: Figure
 ) -> pd.DataFrame:
     """Draw at which compression each method cuts the last path, beside the maximal compression.
-
-    Parameters and return value as in `schedules`.
 
     References
     ----------
@@ -140,7 +124,7 @@ def mlp_fig6(
 ) -> pd.DataFrame:
     """Draw test accuracy (points) against alpha, a panel a data set and network, a line a method.
 
-    Parameters and return value as in `schedules`; the data behind hold test errors, as measured.
+    The data behind hold test errors, as measured.
 
     References
     ----------
@@ -175,7 +159,7 @@ def mlp_fig5a(
 ) -> pd.DataFrame:
     """Draw test accuracy (points) against alpha, a line a number of rounds of magnitude pruning.
 
-    Parameters and return value as in `mlp_fig6`.
+    The data behind hold test errors, as measured.
 
     References
     ----------
