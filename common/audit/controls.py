@@ -13,7 +13,7 @@ from common.suite.claims import Claim, find
 
 
 class Checked(NamedTuple):
-    """What the controls of a leaf showed."""
+    """What a control, or all those of a leaf, showed."""
 
     passed: bool
     shown: str | None = None  # None where it has none
@@ -37,59 +37,47 @@ def check_control(
     if claim.control is None:
         return Checked(True)
     found = [_floor(claim, floor, runs) for floor in claim.control.floor]
-    levels = [not passed and f.only_where and _ran(claim, f, runs)
-              for (passed, _), f in zip(found, claim.control.floor, strict=True)]  # fmt: skip
     for contrast in claim.control.contrast:
         if isinstance(contrast, str):
             verdict = verdict_of(find(contrast, claims, claim.id))
             passed = verdict == SUPPORTED
             shown = f"{contrast} {verdict.replace('_', ' ')}"
-            found.append((passed, shown if passed else f"{shown}, supported wanted"))
+            found.append(Checked(passed, shown if passed else f"{shown}, supported wanted"))
         else:
             found.append(_contrast(claim, contrast, runs))
     if not found:
         return Checked(True)
-    failed = [shown for passed, shown in found if not passed]
+    failed = [one for one in found if not one.passed]
+    text = "; ".join(str(one.shown) for one in failed or found)
     if failed:
-        return Checked(False, f"failed: {'; '.join(failed)}", left_out=sum(levels) == len(failed))
-    return Checked(True, f"passed: {'; '.join(shown for _, shown in found)}")
+        return Checked(False, f"failed: {text}", all(one.left_out for one in failed))
+    return Checked(True, f"passed: {text}")
 
 
-def _ran(claim: Claim, floor: Floor, runs: Runs) -> bool:
-    try:
-        runs.collect([claim.control_ref(floor, floor.of)])
-    except NotTested:
-        return False
-    return True
-
-
-def _floor(claim: Claim, floor: Floor, runs: Runs) -> tuple[bool, str]:
+def _floor(claim: Claim, floor: Floor, runs: Runs) -> Checked:
     ref = claim.control_ref(floor, floor.of)
     try:
         (values,), _ = runs.collect([ref])
     except NotTested as missing:
-        return False, f"floor: {missing}"
+        return Checked(False, f"floor: {missing}")
     mean = float(values.mean())
     run = runs.resolve(ref)[0]
     if floor.at_most is not None:
-        return (
-            mean <= floor.at_most,
-            f"{run} {ref.metric} {mean:.3g}, at most {floor.at_most:g} wanted",
-        )
-    assert floor.at_least is not None
-    return (
-        mean >= floor.at_least,
-        f"{run} {ref.metric} {mean:.3g}, at least {floor.at_least:g} wanted",
-    )
+        passed, wanted = mean <= floor.at_most, f"at most {floor.at_most:g}"
+    else:
+        assert floor.at_least is not None
+        passed, wanted = mean >= floor.at_least, f"at least {floor.at_least:g}"
+    shown = f"{run} {ref.metric} {mean:.3g}, {wanted} wanted"
+    return Checked(passed, shown, left_out=floor.only_where and not passed)
 
 
-def _contrast(claim: Claim, contrast: Contrast, runs: Runs) -> tuple[bool, str]:
+def _contrast(claim: Claim, contrast: Contrast, runs: Runs) -> Checked:
     refs = [claim.control_ref(contrast, selector) for selector in (contrast.of, contrast.minus)]
     try:
         (of, minus), _ = runs.collect(refs)
     except NotTested as missing:
-        return False, f"contrast: {missing}"
+        return Checked(False, f"contrast: {missing}")
     evidence = Mean(of - minus)
     shown = " minus ".join(runs.resolve(ref)[0] for ref in refs)
     text = f"{shown} {float(evidence.estimate):.3g}, surely more than {contrast.greater:g} wanted"
-    return bool(evidence.above(contrast.greater) <= ALPHA), text
+    return Checked(bool(evidence.above(contrast.greater) <= ALPHA), text)

@@ -171,10 +171,9 @@ def expand(paper: Paper, scales: Mapping[str, Scale]) -> dict[str, dict[str, Exp
             skipped = overlay.skip if overlay else None
             if experiment.stands_for and scale_name == "paper":
                 skipped = f"it stands for {experiment.stands_for}, which runs at this scale"
-            written: Iterable[_Written] = ()
-            if not skipped:
-                again = _arms(paper, experiment, scale_name, scale)
-                written = at_paper[name] if scale_name == "paper" else again
+            written: Iterable[_Written] = () if skipped else at_paper[name]
+            if not skipped and scale_name != "paper":
+                written = _arms(paper, experiment, scale_name, scale)
             replicates = (overlay and overlay.replicates) or scale.replicates
             replicates = replicates or experiment.replicates
             arms: dict[str, Arm] = {}

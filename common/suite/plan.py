@@ -304,9 +304,7 @@ def _narrowed(plan: Plan, claim_id: str) -> Plan:
     for name, paper in plan.papers.items():
         if claim_id not in paper.claims:
             continue
-        claim = paper.claims[claim_id]
-        flats = {e: {n: a.settings.flat for n, a in arms.items()} for e, arms in paper.arms.items()}
-        needed = claim.needs(flats, paper.claims)
+        needed = paper.claims[claim_id].needs(paper.flat_arms, paper.claims)
         expanded = {
             experiment: Expanded(
                 item.experiment,
