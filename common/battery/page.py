@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jinja2
@@ -76,9 +76,17 @@ def page(subject: Subject, own: Sequence[Finding], beside: Sequence[Finding]) ->
         accuracy=_picture(lambda figure: _draw_accuracy(figure, order, findings), 3.4),
         collapse=_picture(lambda figure: _draw_collapse(figure, order, findings), 3.4),
         errors=_table(order, findings, "accuracy", "test_error"),
-        lost=_lost(order, findings),
-        conserved=_conserved(order, findings),
-        stable=_stable(order, findings),
+        lost=_means(order, findings, _pairs("collapse", "end", "layer_lost", "path_lost")),
+        conserved=_means(
+            order, findings, _pairs("conservation", "scores", "layer_ratio", "unit_gap")
+        ),
+        stable={
+            NETWORKS[net]: _means(
+                order, findings, [("stability", net, change, "jaccard") for change in CHANGES]
+            )
+            for net in (MLP, CONVOLUTIONAL)
+        },
+        changes=CHANGES,
         passes=[(name, _mean(findings, name, "cost", CONVOLUTIONAL, "pruning", "passes"))
                 for name in order],
         kinds=KINDS,
@@ -125,41 +133,15 @@ def _table(
     }
 
 
-def _lost(order: Sequence[str], findings: Sequence[Finding]) -> list[tuple[str, list[str]]]:
-    cells = [(net, metric) for net in (MLP, DEEP_MLP) for metric in ("layer_lost", "path_lost")]
-    return [
-        (name, [_mean(findings, name, "collapse", net, "end", metric) for net, metric in cells])
-        for name in order
-    ]
+def _means(
+    order: Sequence[str], findings: Sequence[Finding], cells: Sequence[tuple[str, ...]]
+) -> list[tuple[str, list[str]]]:
+    """Return for each criterion the means of its findings, `cells` as `_mean` wants them."""
+    return [(name, [_mean(findings, name, *cell) for cell in cells]) for name in order]
 
 
-def _conserved(order: Sequence[str], findings: Sequence[Finding]) -> list[tuple[str, list[str]]]:
-    cells = [(net, metric) for net in (MLP, DEEP_MLP) for metric in ("layer_ratio", "unit_gap")]
-    return [
-        (
-            name,
-            [_mean(findings, name, "conservation", net, "scores", metric) for net, metric in cells],
-        )
-        for name in order
-    ]
-
-
-def _stable(
-    order: Sequence[str], findings: Sequence[Finding]
-) -> Mapping[str, list[tuple[str, list[str]]]]:
-    return {
-        NETWORKS[network]: [
-            (
-                name,
-                [
-                    _mean(findings, name, "stability", network, change, "jaccard")
-                    for change in CHANGES
-                ],
-            )
-            for name in order
-        ]
-        for network in (MLP, CONVOLUTIONAL)
-    }
+def _pairs(test: str, setting: str, *metrics: str) -> list[tuple[str, ...]]:
+    return [(test, net, setting, metric) for net in (MLP, DEEP_MLP) for metric in metrics]
 
 
 def _picture(draw: Callable[[Figure], None], height: float) -> str:
